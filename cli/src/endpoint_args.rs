@@ -95,6 +95,9 @@ pub(crate) struct SpecArgs {
     /// the server
     #[arg(long)]
     pub(crate) own_environment: bool,
+    /// Predict without Python, where the server knows the model and returns the same answers
+    #[arg(long, conflicts_with = "exact")]
+    pub(crate) native: bool,
     /// Write requests and answers to the table CATALOG.SCHEMA.PREFIX_payload; without a prefix, it
     /// has the name of the endpoint
     #[arg(long, value_name = "CATALOG.SCHEMA[.PREFIX]")]

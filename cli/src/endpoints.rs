@@ -56,6 +56,7 @@ struct EntityObject<'a> {
     shadow: bool,
     environment: &'static str,
     workload_size: &'static str,
+    lane: &'static str,
     scale_to_zero_enabled: bool,
 }
 
@@ -91,6 +92,7 @@ impl<'a> ConfigObject<'a> {
             shadow: entity.is_shadow,
             environment: if entity.has_own_environment() { "model" } else { "server" },
             workload_size: entity.size.as_str(),
+            lane: entity.lane.as_str(),
             scale_to_zero_enabled: entity.scale_to_zero,
         };
         ConfigObject {
@@ -365,10 +367,14 @@ fn served(args: &SpecArgs, word: &str) -> Result<ServedModel> {
         let (name, value) = pair("--env", variable, "NAME=VALUE")?;
         model = model.variable(name, value);
     }
-    let lane = if args.exact { ServingLane::Exact } else { ServingLane::Auto };
     if args.own_environment {
         model = model.own_environment(true);
     }
+    let lane = match (args.exact, args.native) {
+        (true, _) => ServingLane::Exact,
+        (_, true) => ServingLane::Native,
+        _ => ServingLane::Auto,
+    };
     Ok(model.scale_to_zero(args.idle.is_some()).lane(lane))
 }
 

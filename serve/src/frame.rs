@@ -28,6 +28,11 @@ pub(crate) enum Kind {
     Late = 5,
     /// Several requests follow, to be answered at once if possible. Its id is their number.
     Batch = 6,
+    /// A request that is answered as MLflow's own server does.
+    Exact = 7,
+    /// To a worker: describe the model. From it: the description, or the reason why there is none
+    /// if its id is 0.
+    Describe = 8,
 }
 
 /// A frame from a worker.
@@ -42,6 +47,7 @@ pub(crate) struct Frame {
 /// Writes the frame of a request.
 pub(crate) async fn write_request(
     stream: &mut UnixStream,
+    kind: Kind,
     (id, micros): (u64, u64),
     content_type: &str,
     body: &[u8],
@@ -51,7 +57,7 @@ pub(crate) async fn write_request(
     let length = u32::try_from(2 + content.len() + body.len()).map_err(io::Error::other)?;
     let mut head = Vec::with_capacity(HEAD_BYTES + 2 + content.len());
     head.extend(length.to_le_bytes());
-    head.push(Kind::Request as u8);
+    head.push(kind as u8);
     head.extend(id.to_le_bytes());
     head.extend(micros.to_le_bytes());
     head.extend(content_length.to_le_bytes());
@@ -60,12 +66,12 @@ pub(crate) async fn write_request(
     stream.write_all(body).await
 }
 
-/// Writes the frame that announces several requests.
-pub(crate) async fn write_batch(stream: &mut UnixStream, requests: usize) -> io::Result<()> {
+/// Writes a frame without a body.
+pub(crate) async fn write_head(stream: &mut UnixStream, kind: Kind, number: u64) -> io::Result<()> {
     let mut head = [0; HEAD_BYTES];
-    let [_, _, _, _, kind, id @ ..] = &mut head;
-    *kind = Kind::Batch as u8;
-    for (to, byte) in id.iter_mut().zip((requests as u64).to_le_bytes()) {
+    let [_, _, _, _, place, id @ ..] = &mut head;
+    *place = kind as u8;
+    for (to, byte) in id.iter_mut().zip(number.to_le_bytes()) {
         *to = byte;
     }
     stream.write_all(&head).await
@@ -91,6 +97,7 @@ fn parse(head: &[u8; HEAD_BYTES]) -> io::Result<(usize, Kind, u64, u64)> {
         3 => Kind::Ready,
         4 => Kind::Failed,
         5 => Kind::Late,
+        8 => Kind::Describe,
         other => return Err(io::Error::other(format!("a frame has the unknown kind {other}"))),
     };
     if length > BODY_BYTES_MAX {
@@ -116,7 +123,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_written_as_the_worker_reads_it() {
         let (mut here, mut there) = UnixStream::pair().unwrap();
-        write_request(&mut here, (7, 1_000_000), "text/csv", b"a,b").await.unwrap();
+        write_request(&mut here, Kind::Request, (7, 1_000_000), "text/csv", b"a,b").await.unwrap();
         drop(here);
         let mut bytes = Vec::new();
         there.read_to_end(&mut bytes).await.unwrap();
@@ -129,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_is_announced_with_its_number() {
         let (mut here, mut there) = UnixStream::pair().unwrap();
-        write_batch(&mut here, 0x102).await.unwrap();
+        write_head(&mut here, Kind::Batch, 0x102).await.unwrap();
         drop(here);
         let mut bytes = Vec::new();
         there.read_to_end(&mut bytes).await.unwrap();

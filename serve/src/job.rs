@@ -15,11 +15,20 @@ pub(crate) struct Job {
     pub(crate) deadline: Instant,
     /// Whether a worker has it.
     pub(crate) has_begun: Arc<AtomicBool>,
+    /// Whether it is answered as MLflow's own server does.
+    pub(crate) is_exact: bool,
     /// Whether a worker has died with it.
     pub(crate) was_retried: bool,
     pub(crate) reply: oneshot::Sender<Outcome>,
     /// Its place among those that wait, until a worker has it.
     pub(crate) place: Option<Place>,
+}
+
+impl Job {
+    /// Returns whether it must not be joined with others.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.was_retried || self.is_exact
+    }
 }
 
 /// A place among the requests that wait. It is free again when this is dropped.

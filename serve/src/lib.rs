@@ -18,6 +18,12 @@
 //! with the requirements of its version. It is made once, below the cache folder, and has a zygote
 //! of its own.
 //!
+//! # Models without Python
+//!
+//! An endpoint may ask for native answers. Then a worker describes its model as plain arrays, and
+//! this process predicts from them. It does so only after both gave the same bytes, and leaves
+//! whatever it is not certain about to a worker.
+//!
 //! # Features
 //!
 //! A model that was logged with lookups of features has a file with them. This process keeps the
@@ -47,6 +53,7 @@ mod leftovers;
 mod load;
 mod lookups;
 mod meter;
+mod native;
 mod pool;
 mod python;
 mod rate;
@@ -54,6 +61,7 @@ mod rows;
 mod serving;
 mod settings;
 mod shape;
+mod shortcut;
 mod table;
 mod tail;
 mod worker;

@@ -8,7 +8,7 @@ use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
 
 use crate::files::Source;
 use crate::lookups::Lookups;
-use crate::pool::Pool;
+use crate::pool::{Pool, Printed};
 use crate::shape::Shape;
 use crate::table::Table;
 use crate::tail::Tail;
@@ -69,7 +69,9 @@ async fn started(
         }
         lookups => {
             let installed = log.take();
-            let pool = Pool::start(Arc::clone(workshop), source, shape, lookups, &installed).await;
+            let name = format!("version {} of {:?}", entity.version, entity.model_name);
+            let printed = Printed { name, installed };
+            let pool = Pool::start(Arc::clone(workshop), source, shape, lookups, &printed).await;
             pool.map_err(failed)
         }
     }

@@ -34,6 +34,10 @@ pub struct Measures {
     pub deaths: u64,
     /// How many copies a shadow had no room for.
     pub dropped: u64,
+    /// How many answers were computed without a worker.
+    pub native: u64,
+    /// Whether such an answer differed from that of a worker, so that there are no more of them.
+    pub is_native_off: bool,
 }
 
 /// The counters that change.

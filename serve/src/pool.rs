@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracklite::endpoint::ServingLane;
 
 use crate::answer::{Refusal, Request};
 use crate::breaker::Breaker;
@@ -15,7 +17,9 @@ use crate::files::Source;
 use crate::job::{Job, Outcome, Place};
 use crate::lookups::Lookups;
 use crate::meter::{Measures, Meter};
+use crate::native;
 use crate::shape::Shape;
+use crate::shortcut::Shortcut;
 use crate::tail::Tail;
 use crate::worker::{Failed, Worker};
 use crate::workshop::Workshop;
@@ -40,6 +44,8 @@ pub(crate) struct Pool {
     pub(crate) shape: Shape,
     /// The features with which requests are completed.
     pub(crate) lookups: Option<Arc<Lookups>>,
+    /// The native answers, if the model has a description.
+    pub(crate) shortcut: Option<Arc<Shortcut>>,
     /// The tasks of the workers end when this is dropped.
     _open: watch::Sender<()>,
 }
@@ -63,20 +69,36 @@ struct Lane {
     wake: Notify,
 }
 
+/// The words of a model in logs.
+pub(crate) struct Printed {
+    /// The version and its model.
+    pub(crate) name: String,
+    /// What was printed before a worker started.
+    pub(crate) installed: String,
+}
+
 impl Pool {
-    /// Starts workers, and waits until they are ready. `installed` is what was printed before.
+    /// Starts workers, and waits until they are ready.
     pub(crate) async fn start(
         workshop: Arc<Workshop>,
         source: Source,
         shape: Shape,
         lookups: Option<Arc<Lookups>>,
-        installed: &str,
+        printed: &Printed,
     ) -> Result<Pool, String> {
         let (log, began) = (Tail::default(), Instant::now());
         // The first one shows whether the model can be loaded at all.
         let first = workshop.start(&source, &shape, &log).await?;
         let took = began.elapsed().as_secs_f64();
-        let built = format!("{installed}\n{}\nthe model was loaded in {took:.2} s", log.text());
+        let (installed, loaded) = (&printed.installed, log.text());
+        let mut built = format!("{installed}\n{loaded}\nthe model was loaded in {took:.2} s");
+        let (mut first, mut shortcut) = (Some(first), None);
+        if shape.lane == ServingLane::Native {
+            let (found, text);
+            (first, found, text) = described(first, &printed.name).await;
+            shortcut = found.map(Arc::new);
+            built = format!("{built}\n{text}");
+        }
         let workers = shape.workers;
         let built = (log, built.trim_start().to_owned());
         let lane = Arc::new(Lane::new(workshop, source, shape.clone(), built));
@@ -85,7 +107,7 @@ impl Pool {
         let places = shape.waiting.max(shape.held) + workers * JOINED_MAX;
         let (queue, jobs) = mpsc::channel(places);
         let (open, closed) = watch::channel(());
-        let (jobs, mut first) = (Arc::new(Mutex::new(jobs)), Some(first));
+        let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..workers {
             let task = Task {
                 lane: Arc::clone(&lane),
@@ -98,7 +120,7 @@ impl Pool {
         }
         // Fewer workers than wanted are better than none.
         drop(timeout(FILL_TIMEOUT, ready.wait_for(|alive| *alive == workers)).await);
-        Ok(Pool { queue, lane, shape, lookups, _open: open })
+        Ok(Pool { queue, lane, shape, lookups, shortcut, _open: open })
     }
 
     /// Returns the pool of a version without a model, whose answers are its features.
@@ -111,7 +133,7 @@ impl Pool {
         let built = (Tail::default(), "the features need no worker".to_owned());
         let lane = Arc::new(Lane::new(workshop, source, shape.clone(), built));
         let ((queue, _), (open, _)) = (mpsc::channel(1), watch::channel(()));
-        Pool { queue, lane, shape, lookups: Some(lookups), _open: open }
+        Pool { queue, lane, shape, lookups: Some(lookups), shortcut: None, _open: open }
     }
 
     /// Returns whether there are only features, and no worker at any time.
@@ -119,11 +141,13 @@ impl Pool {
         !self.lane.source.files.has_model()
     }
 
-    /// Answers a request within a time.
+    /// Has a worker answer a request within a time. It may have to do that as MLflow's own server
+    /// does.
     pub(crate) async fn answer(
         &self,
         request: Request,
         within: Duration,
+        is_exact: bool,
     ) -> Result<Outcome, Refusal> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if let Some(reason) = self.failure() {
@@ -141,6 +165,7 @@ impl Pool {
             request,
             deadline,
             has_begun: Arc::clone(&has_begun),
+            is_exact,
             was_retried: false,
             reply,
             place: Some(place),
@@ -177,7 +202,11 @@ impl Pool {
 
     /// Returns the counters now.
     pub(crate) fn measures(&self) -> Measures {
+        let shortcut = self.shortcut.as_ref().map(|shortcut| shortcut.state());
+        let (native, is_native_off) = shortcut.unwrap_or_default();
         Measures {
+            native,
+            is_native_off,
             workers: *self.lane.alive.borrow() as u64,
             waiting: self.lane.waiting.load(Ordering::Relaxed) as u64,
             ..self.lane.meter.read()
@@ -197,6 +226,36 @@ impl Pool {
             "the workers of the model die again and again, the next start is in {seconds} s: \
              {reason}"
         ))
+    }
+}
+
+/// Has the model of a worker described. Returns the worker if it can still be used, the native
+/// answers if there are any, and a line for the log of the model.
+async fn described(
+    first: Option<Worker>,
+    name: &str,
+) -> (Option<Worker>, Option<Shortcut>, String) {
+    let Some(mut worker) = first else { return (None, None, String::new()) };
+    let (worker, found) = match worker.describe().await {
+        Ok(found) => (Some(worker), found),
+        Err(reason) => (None, Err(reason)),
+    };
+    // A large description is checked on a thread that may block.
+    let read = |bytes: Vec<u8>| spawn_blocking(move || native::read(&bytes));
+    let found = match found {
+        Ok(bytes) => read(bytes).await.unwrap_or_else(|error| Err(error.to_string())),
+        Err(reason) => Err(reason),
+    };
+    match found {
+        Ok(native) => {
+            let text = "its answers are computed without Python".to_owned();
+            (worker, Some(Shortcut::new(native, name.to_owned())), text)
+        }
+        Err(reason) => {
+            let text = format!("{name} is not computed without Python: {reason}");
+            log::warn!("{text}");
+            (worker, None, text)
+        }
     }
 }
 
@@ -339,13 +398,13 @@ impl Task {
         let workers = (*self.lane.alive.borrow()).max(1);
         let most = (waiting.len() + jobs.len()).div_ceil(workers).min(JOINED_MAX);
         let mut bytes: usize = jobs.iter().map(|job| job.request.body.len()).sum();
-        while jobs.iter().all(|job| !job.was_retried)
+        while jobs.iter().all(|job| !job.is_alone())
             && jobs.len() < most
             && bytes < JOINED_BYTES_MAX
         {
             match waiting.try_recv() {
                 // One whose worker has died is answered alone, which shows whose fault it was.
-                Ok(job) if job.was_retried => {
+                Ok(job) if job.is_alone() => {
                     self.held.push_back(job);
                     return;
                 }

@@ -167,17 +167,23 @@ def checked(kind: str) -> Callable[[Any], bool]:
     return lambda value: type(value) is float or (type(value) is int and abs(value) <= 2**53)
 
 
-def lean_of(model: Any, schema: Any) -> Lean | None:
-    """Returns the lean lane of a loaded model, if it can have one."""
-    wrapper = getattr(model, "_model_impl", None)
-    if type(wrapper).__module__ != "mlflow.sklearn" or schema is None or schema.is_tensor_spec():
+def numeric_columns(model: Any, schema: Any) -> list[tuple[str, str]] | None:
+    """Returns the columns of a model without params whose signature has only numbers."""
+    if schema is None or schema.is_tensor_spec():
         return None
     if model.metadata.get_params_schema() is not None:
         return None
     columns = [(column.name, getattr(column.type, "name", "")) for column in schema.inputs]
     is_plain = all(name and kind in NUMBERS for name, kind in columns)
     is_complete = all(getattr(column, "required", True) for column in schema.inputs)
-    if not columns or not is_plain or not is_complete:
+    return columns if columns and is_plain and is_complete else None
+
+
+def lean_of(model: Any, schema: Any) -> Lean | None:
+    """Returns the lean lane of a loaded model, if it can have one."""
+    wrapper = getattr(model, "_model_impl", None)
+    columns = numeric_columns(model, schema)
+    if type(wrapper).__module__ != "mlflow.sklearn" or columns is None:
         return None
     # The names are checked here, against the signature.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")

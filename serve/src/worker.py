@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 # Length of the body, kind, id of the request, and microseconds: of the deadline from now on, or of
 # the time that the model took.
 HEADER = struct.Struct("<IBQQ")
-REQUEST, ANSWER, READY, FAILED, LATE, BATCH = 1, 2, 3, 4, 5, 6
+REQUEST, ANSWER, READY, FAILED, LATE, BATCH, EXACT, DESCRIBE = 1, 2, 3, 4, 5, 6, 7, 8
 # Status and length of the content type, before these bytes and those of the answer.
 ANSWER_HEAD = struct.Struct("<HB")
 # Length of the content type, before these bytes and those of the request.
@@ -353,8 +353,19 @@ def serve(order: dict[str, Any], link: socket.socket) -> None:
         if kind == BATCH:
             requests = [read_request(source, source.read(HEADER.size)) for _ in range(number)]
             answer_all(model, link, requests)
+        elif kind == DESCRIBE:
+            describe(model, link)
         else:
             answer_one(model, link, read_request(source, head))
+
+
+def describe(model: Served, link: socket.socket) -> None:
+    """Sends the description of the model, or why there is none."""
+    try:
+        found, is_described = model.description(), 1
+    except Exception as error:
+        found, is_described = str(error).encode(), 0
+    send(link, DESCRIBE, is_described, 0, found)
 
 
 class Request(NamedTuple):
@@ -362,24 +373,25 @@ class Request(NamedTuple):
     end: int
     content: str
     data: bytes
+    is_exact: bool
 
 
 def read_request(source: io.BufferedReader, head: bytes) -> Request:
     length, kind, number, deadline = HEADER.unpack(head)
     body = source.read(length)
-    if kind != REQUEST or len(body) != length:
+    if kind not in (REQUEST, EXACT) or len(body) != length:
         raise EOFError
     (content_length,) = REQUEST_HEAD.unpack_from(body)
     start = REQUEST_HEAD.size + content_length
     content = body[REQUEST_HEAD.size : start].decode("latin-1")
-    return Request(number, now() + deadline, content, body[start:])
+    return Request(number, now() + deadline, content, body[start:], kind == EXACT)
 
 
 def answer_one(model: Served, link: socket.socket, request: Request) -> None:
     began = now()
     try:
         with timed(request.end - began):
-            answer = model.predicted(request.data, request.content)
+            answer = model.predicted(request.data, request.content, is_exact=request.is_exact)
     except LateError:
         send(link, LATE, request.number, now() - began, b"")
     else:
@@ -467,14 +479,29 @@ class Served:
             text = body.decode(errors="replace")
             raise RuntimeError(f"the model refuses its own input example: {text[:2000]}")
 
-    def predicted(self, data: bytes, content: str) -> Answer:
+    def description(self) -> bytes:
+        """Describes the model to the server, which may then predict without this process."""
+        from tracklite_lean import numeric_columns
+        from tracklite_native import UndescribedError, description
+
+        columns = numeric_columns(self.model, self.schema)
+        if columns is None or self.features is not None:
+            raise UndescribedError("its signature has not only columns of numbers")
+        examples = []
+        with contextlib.suppress(OSError), open(os.path.join(self.path, EXAMPLE), "rb") as file:
+            example = file.read()
+            status, _, body = self.exact(example, "application/json")
+            examples = [(example.decode(), body.decode())] if status == 200 else []
+        return description(self.model, columns, examples)
+
+    def predicted(self, data: bytes, content: str, *, is_exact: bool = False) -> Answer:
         if self.features is not None:
             try:
                 data = with_functions(self.features, data)
             except Exception as error:
                 text = json.dumps({"error_code": "BAD_REQUEST", "message": str(error)})
                 return 400, "application/json", text.encode()
-        if self.lean is None or content not in JSON:
+        if is_exact or self.lean is None or content not in JSON:
             return self.exact(data, content)
         return self.lean.answer(data, lambda: self.exact(data, content))
 

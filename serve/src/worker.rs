@@ -15,6 +15,8 @@ use crate::zygote::Zygote;
 
 /// How long a worker may take after its deadline. Then it is killed.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a worker may take to describe its model.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the exit status of a worker is awaited that has closed its socket.
 const END_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -47,6 +49,24 @@ impl Worker {
         folder: TempDir,
     ) -> Worker {
         Worker { stream, zygote, ticket, ended: Some(ended), joins: false, _folder: folder }
+    }
+
+    /// Has the model described. The inner error is the reason why it has no description. After the
+    /// outer one, the worker cannot be used any more.
+    pub(crate) async fn describe(&mut self) -> Result<Result<Vec<u8>, String>, String> {
+        let described = async {
+            frame::write_head(&mut self.stream, Kind::Describe, 0).await?;
+            frame::read(&mut self.stream).await
+        };
+        match timeout(DESCRIBE_TIMEOUT, described).await {
+            Ok(Ok(Frame { kind: Kind::Describe, id: 1, body, .. })) => Ok(Ok(body)),
+            Ok(Ok(Frame { kind: Kind::Describe, body, .. })) => {
+                Ok(Err(String::from_utf8_lossy(&body).into_owned()))
+            }
+            Ok(Ok(_)) => Err("the worker sent a frame of another kind".to_owned()),
+            Ok(Err(error)) => Err(format!("the worker is gone: {error}")),
+            Err(_) => Err(format!("it took longer than {} s", DESCRIBE_TIMEOUT.as_secs())),
+        }
     }
 
     /// Sends requests, and passes each answer on when it comes. Returns the requests without an
@@ -88,13 +108,14 @@ impl Worker {
 
     async fn send(&mut self, jobs: &VecDeque<Job>) -> std::io::Result<()> {
         if jobs.len() > 1 {
-            frame::write_batch(&mut self.stream, jobs.len()).await?;
+            frame::write_head(&mut self.stream, Kind::Batch, jobs.len() as u64).await?;
         }
-        for Job { id, request, deadline, .. } in jobs {
+        for Job { id, request, deadline, is_exact, .. } in jobs {
+            let kind = if *is_exact { Kind::Exact } else { Kind::Request };
             let left = deadline.saturating_duration_since(Instant::now());
             let micros = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
             let (content, body) = (&request.content_type, &request.body);
-            frame::write_request(&mut self.stream, (*id, micros), content, body).await?;
+            frame::write_request(&mut self.stream, kind, (*id, micros), content, body).await?;
         }
         Ok(())
     }

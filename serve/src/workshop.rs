@@ -34,6 +34,8 @@ const DIRECT: &str = include_str!("tracklite_direct.py");
 /// The program that makes environments.
 const ENVIRONMENT: &str = include_str!("tracklite_environment.py");
 const MAKER: &str = "tracklite_environment.py";
+/// The module of the program that describes models.
+const NATIVE: &str = include_str!("tracklite_native.py");
 /// How long a worker may take to load its model and to answer its example.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process that has connected may take to show its ticket.
@@ -85,10 +87,15 @@ impl Workshop {
         }
         let (program, socket) = (path("program").join("worker.py"), path("socket"));
         std::fs::write(&program, PROGRAM)?;
-        std::fs::write(path("program").join("tracklite_lean.py"), LEAN)?;
-        std::fs::write(path("program").join("tracklite_functions.py"), FUNCTIONS)?;
-        std::fs::write(path("program").join("tracklite_direct.py"), DIRECT)?;
-        std::fs::write(path("program").join(MAKER), ENVIRONMENT)?;
+        for (name, text) in [
+            ("tracklite_lean.py", LEAN),
+            ("tracklite_functions.py", FUNCTIONS),
+            ("tracklite_direct.py", DIRECT),
+            ("tracklite_native.py", NATIVE),
+            (MAKER, ENVIRONMENT),
+        ] {
+            std::fs::write(path("program").join(name), text)?;
+        }
         let awaited = Awaited::default();
         tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
         let (python, maker) = (settings.python.clone(), program.with_file_name(MAKER));

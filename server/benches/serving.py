@@ -1,9 +1,14 @@
 """Served models beside `mlflow models serve`: the same models, one server after the other.
 
-    python server/benches/serving.py [--seconds 5] [--requests 300] [--moves 50]
+    python server/benches/serving.py [--seconds 5] [--requests 300] [--moves 50] [--small] [--alone]
 
 The environment has MLflow and scikit-learn, and TRACKLITE_PROGRAM names the program. `wrk` must be
-installed. The output is a table in Markdown. A request is one row of four numbers.
+installed. The output is a table in Markdown. A request is one row of four numbers. `--small` tries
+everything with few requests, whose numbers mean nothing. `--alone` leaves MLflow's servers out.
+
+The CPU of a row of the table of requests is the difference between two endpoints with native
+answers, one of them with a table. Both are asked in turns, and the kernel counts the nanoseconds of
+each thread. So the threads that answer are counted apart from the one that writes.
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ NAMES = ["age", "tenure", "monthly_charges", "total_charges"]
 PROGRAM = os.environ.get("TRACKLITE_PROGRAM", "tracklite")
 JSON = {"Content-Type": "application/json", "Authorization": "Bearer anything"}
 TICK = os.sysconf("SC_CLK_TCK")
+# The thread that writes the tables of requests.
+WRITER = "tracklite-rows"
 
 
 def drawn(rows: int) -> list[list[float]]:
@@ -54,13 +61,25 @@ def body_of(row: list[float]) -> bytes:
 
 
 BODY = body_of(drawn(1)[0])
+# The measured paths: name, model, and settings of the endpoint.
+PATHS = [
+    ("exact", "linear", ("--exact",)),
+    ("lean", "linear", ()),
+    ("native", "linear", ("--native",)),
+    ("forest", "forest", ()),
+    ("forest native", "forest", ("--native",)),
+]
 
 
 def save_models(folder: Path) -> dict[str, Path]:
-    """Fits a logistic regression and a forest, and saves them as MLflow does."""
+    """Fits models, and saves them as MLflow does.
+
+    `flipped` has the other label for each row, and `nothing` always predicts the same.
+    """
     import mlflow
     import pandas as pd
     from mlflow.models import infer_signature
+    from sklearn.dummy import DummyClassifier
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
@@ -68,11 +87,14 @@ def save_models(folder: Path) -> dict[str, Path]:
     draw = random.Random(8)
     labels = [int(row[0] + draw.gauss(0, 20) > 54) for row in rows.to_numpy()]
     saved = {}
-    for name, model in [
-        ("linear", LogisticRegression(max_iter=2000)),
-        ("forest", RandomForestClassifier(100, random_state=0)),
+    flipped = [1 - label for label in labels]
+    for name, model, wanted in [
+        ("linear", LogisticRegression(max_iter=2000), labels),
+        ("forest", RandomForestClassifier(100, random_state=0), labels),
+        ("flipped", LogisticRegression(max_iter=2000), flipped),
+        ("nothing", DummyClassifier(), labels),
     ]:
-        model.fit(rows, labels)
+        model.fit(rows, wanted)
         saved[name] = folder / name
         mlflow.sklearn.save_model(
             model,
@@ -156,6 +178,17 @@ def cpu(processes: list[int]) -> float:
             fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
             total += int(fields[11]) + int(fields[12])
     return total / TICK
+
+
+def nanoseconds(process: int) -> dict[str, int]:
+    """Returns the nanoseconds of processors that the threads of a process have used, by name."""
+    found: dict[str, int] = {}
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(OSError):
+            name = (thread / "comm").read_text().strip()
+            used = int((thread / "schedstat").read_text().split()[0])
+            found[name] = found.get(name, 0) + used
+    return found
 
 
 def memory(processes: list[int]) -> float:
@@ -252,18 +285,22 @@ class Tracklite:
 
 
 def register(url: str, saved: dict[str, Path]) -> None:
-    """Registers the saved models: one version of the forest, two of the other."""
+    """Registers the saved models. The second version of `linear` predicts the other labels."""
     import mlflow
     from mlflow import MlflowClient
 
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     mlflow.set_tracking_uri(url)
     mlflow.set_registry_uri(url)
-    for name, versions in [("linear", 2), ("forest", 1)]:
+    for name, versions in [
+        ("linear", ["linear", "flipped"]),
+        ("forest", ["forest"]),
+        ("nothing", ["nothing"]),
+    ]:
         MlflowClient().create_registered_model(name)
-        for _ in range(versions):
+        for version in versions:
             with mlflow.start_run() as run:
-                mlflow.log_artifacts(str(saved[name]), "model")
+                mlflow.log_artifacts(str(saved[version]), "model")
             source = f"runs:/{run.info.run_id}/model"
             mlflow.register_model(source, name)
 
@@ -277,6 +314,8 @@ def moves(server: Tracklite, count: int) -> str:
     asking = server.create("moved", "models:/linear@champion")
     quiet = quantile(latencies(asking, 400), 0.99)
     stop, times, failed = threading.Event(), list[float](), list[str]()
+    first = asking.ask(BODY)[1]
+    mixed = list[str]()
 
     def ask() -> None:
         own = server.client("moved")
@@ -285,10 +324,12 @@ def moves(server: Tracklite, count: int) -> str:
             due += 1 / 50
             time.sleep(max(0.0, due - time.perf_counter()))
             began = time.perf_counter()
-            status, text, _ = own.ask(BODY)
+            status, text, headers = own.ask(BODY)
             times.append((time.perf_counter() - began) * 1000)
             if status != 200:
                 failed.append(f"{status} {text!r}")
+            elif (text == first) != (headers["served-model-version"] == "1"):
+                mixed.append(text.decode())
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -306,7 +347,7 @@ def moves(server: Tracklite, count: int) -> str:
     server.run("endpoints", "delete", str(server.file), "moved")
     busy = quantile(times, 0.99)
     return (
-        f"{len(failed)} of {len(times)} failed, p99 {busy:.1f} ms ({busy / quiet:.1f} x quiet), "
+        f"{len(failed)} of {len(times)} failed, {len(mixed)} mixed, p99 {busy:.1f} ms ({busy / quiet:.1f} x quiet), "
         f"{took / count:.2f} s a move"
     )
 
@@ -349,38 +390,68 @@ def overload(server: Tracklite, seconds: int) -> str:
     )
 
 
-def rows(server: Tracklite, count: int) -> tuple[str, str]:
-    """Measures the cost of the table of requests, and the front from its rows."""
-    bodies = [body_of(row) for row in drawn(count)]
-    used = {}
-    for name, more in [("plain", ()), ("captured", ("--capture", "ml.live"))]:
-        asking = server.create(name, "models:/linear/1", *more)
-        latencies(asking, 50)
-        time.sleep(2)
-        size, before = server.file.stat().st_size, cpu([server.server.pid])
-        found: dict[str, float] = {}
-        for number, body in enumerate(bodies):
-            began = time.perf_counter()
-            status, _, _ = asking.ask(body, f"{name}-{number:024x}")
-            found[f"{name}-{number:024x}"] = (time.perf_counter() - began) * 1e6
-            assert status == 200
-        time.sleep(2)
-        used[name] = cpu([server.server.pid]) - before
-    server.run("tables", "compact", str(server.file), "ml.live.captured_payload")
-    text = server.run("endpoints", "requests", str(server.file), "captured")
+def front(server: Tracklite, count: int) -> str:
+    """Measures what the server adds to the time of a model that does nothing."""
+    asking = server.create("idle", "models:/nothing/1", "--capture", "ml.live")
+    latencies(asking, 20)
+    found = {}
+    for number, row in enumerate(drawn(count)):
+        began = time.perf_counter()
+        assert asking.ask(body_of(row), f"idle-{number:024x}")[0] == 200
+        found[f"idle-{number:024x}"] = (time.perf_counter() - began) * 1e6
+    time.sleep(2)
+    text = server.run("endpoints", "requests", str(server.file), "idle")
     model = {
         row["databricks_request_id"]: float(row["execution_duration_us"])
         for row in csv.DictReader(io.StringIO(text))
     }
     over = [(took - model[name]) / 1000 for name, took in found.items()]
+    server.run("endpoints", "delete", str(server.file), "idle")
+    return f"p50 {statistics.median(over):.2f} ms, p99 {quantile(over, 0.99):.2f} ms"
+
+
+def rows(server: Tracklite, count: int) -> str:
+    """Measures the cost of a row in the table of requests."""
+    bodies, turns = [body_of(row) for row in drawn(count)], 10
+    clients = {
+        "plain": server.create("plain", "models:/linear/1", "--native"),
+        "captured": server.create("captured", "models:/linear/1", "--native", "--capture", "ml.live"),
+    }
+    used: dict[str, list[dict[str, int]]] = {name: [] for name in clients}
+    for client in clients.values():
+        latencies(client, 50)
+    for turn in range(turns):
+        for name, client in clients.items():
+            time.sleep(1.5)
+            before = nanoseconds(server.server.pid)
+            for number, body in enumerate(bodies[turn::turns]):
+                assert client.ask(body, f"{name}-{turn}-{number:020x}")[0] == 200
+            time.sleep(1.5)
+            after = nanoseconds(server.server.pid)
+            used[name].append({key: after[key] - before.get(key, 0) for key in after})
+    text = server.run("endpoints", "requests", str(server.file), "captured")
+    written = sum(1 for _ in csv.DictReader(io.StringIO(text)))
+    server.run("tables", "compact", str(server.file), "ml.live.captured_payload")
     copy = server.folder / "vacuumed.tracklite"
     server.run("backup", str(server.file), str(copy))
     with_rows = vacuumed(server, copy)
     server.run("tables", "drop", str(copy), "ml.live.captured_payload")
-    bytes_a_row = (with_rows - vacuumed(server, copy)) / len(model)
-    cost = (used["captured"] - used["plain"]) / count * 1e6
-    front = f"p50 {statistics.median(over):.2f} ms, p99 {quantile(over, 0.99):.2f} ms"
-    return front, f"{cost:.0f} µs of all threads, {bytes_a_row:.0f} bytes"
+    bytes_a_row = (with_rows - vacuumed(server, copy)) / written
+    each = count / turns
+
+    def cost(name: str, is_writer: bool) -> float:
+        parts = [
+            sum(time for key, time in turn.items() if (key == WRITER) == is_writer)
+            for turn in used[name]
+        ]
+        return statistics.median(parts) / each / 1000
+
+    answering = cost("captured", is_writer=False) - cost("plain", is_writer=False)
+    writing = cost("captured", is_writer=True) - cost("plain", is_writer=True)
+    return (
+        f"{answering:.1f} µs of the threads that answer, {writing:.1f} µs of the one that writes, "
+        f"{bytes_a_row:.0f} bytes"
+    )
 
 
 def vacuumed(server: Tracklite, copy: Path) -> int:
@@ -392,15 +463,15 @@ def of_tracklite(folder: Path, saved: dict[str, Path], args: Any) -> dict[str, A
     found: dict[str, Any] = {}
     server = Tracklite(folder)
     register(f"http://127.0.0.1:{server.port}", saved)
-    for name, more in [("exact", ("--exact",)), ("lean", ()), ("forest", ())]:
+    for name, model, more in PATHS:
         began = time.perf_counter()
-        model = "forest" if name == "forest" else "linear"
-        asking = server.create(name, f"models:/{model}/1", *more)
+        asking = server.create(name.replace(" ", "-"), f"models:/{model}/1", *more)
         found[f"first {name}"] = time.perf_counter() - began
         found[name] = measured(asking, server.port, server.server.pid, folder, args)
     found["moves"] = moves(server, args.moves)
     found["overload"] = overload(server, args.seconds)
-    found["front"], found["rows"] = rows(server, args.rows)
+    found["front"] = front(server, args.requests)
+    found["rows"] = rows(server, args.rows)
     server.stop()
     again = Tracklite(folder)
     wait_for(again.client("lean"))
@@ -412,8 +483,9 @@ def of_tracklite(folder: Path, saved: dict[str, Path], args: Any) -> dict[str, A
 def print_table(own: dict[str, Any], others: dict[str, dict[str, float]]) -> None:
     print("| path | `mlflow models serve` | tracklite | ratio |")
     print("| --- | --- | --- | --- |")
-    for name, other in [("exact", "linear"), ("lean", "linear"), ("forest", "forest")]:
-        found, theirs = own[name], others[other]
+    for name, model, _ in PATHS:
+        found, nan = own[name], float("nan")
+        theirs = others.get(model, {"p50": nan, "p99": nan, "rate": nan, "cpu": nan})
         print(
             f"| {name}, 1 row p50 / p99 | {theirs['p50']:.1f} / {theirs['p99']:.1f} ms "
             f"| {found['p50']:.2f} / {found['p99']:.2f} ms | 1/{theirs['p50'] / found['p50']:.1f} |"
@@ -426,12 +498,12 @@ def print_table(own: dict[str, Any], others: dict[str, dict[str, float]]) -> Non
             f"| {name}, CPU of a request | {theirs['cpu']:.2f} ms | {found['cpu']:.2f} ms "
             f"| 1/{theirs['cpu'] / found['cpu']:.1f} |"
         )
-    first = others["linear"]["first"]
+    first = others.get("linear", {}).get("first", float("nan"))
     print(f"| first answer, zygote warm | {first:.1f} s | {own['first lean']:.2f} s | |")
     print(f"| first answer, nothing warm | {first:.1f} s | {own['cold']:.2f} s | |")
-    print(f"| over the time of the model | | {own['front']} | |")
-    print(f"| alias moves | restart | {own['moves']} | |")
-    print(f"| overload | | {own['overload']} | |")
+    print(f"| front alone, over the time of the model | | {own['front']} | |")
+    print(f"| alias moves under 200 requests a second | restart | {own['moves']} | |")
+    print(f"| overload, 10 x | | {own['overload']} | |")
     print(f"| row of the table of requests | | {own['rows']} | |")
 
 
@@ -440,12 +512,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--moves", type=int, default=50)
-    parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     args = parser.parse_args()
+    if args.small:
+        args.seconds, args.requests, args.moves, args.rows = 1, 30, 3, 500
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
     try:
         saved = save_models(folder)
-        others = {name: of_mlflow(model, folder, args) for name, model in saved.items()}
+        others = {
+            name: of_mlflow(saved[name], folder, args)
+            for name in ([] if args.alone else ["linear", "forest"])
+        }
         own = of_tracklite(folder, saved, args)
         print_table(own, others)
     finally:

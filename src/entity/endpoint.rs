@@ -165,6 +165,9 @@ pub enum ServingLane {
     Auto,
     /// Always as MLflow's own server does.
     Exact,
+    /// By the server itself, without Python, if that is known for the model and returns the same
+    /// answers. Else as [`ServingLane::Auto`].
+    Native,
 }
 
 /// The share of the requests that a served model gets.
@@ -256,6 +259,33 @@ impl std::str::FromStr for EndpointSize {
         let sizes = [EndpointSize::Small, EndpointSize::Medium, EndpointSize::Large];
         let found = sizes.into_iter().find(|size| size.as_str().eq_ignore_ascii_case(text));
         found.ok_or_else(|| invalid_value("workload_size", text, "expected Small, Medium or Large"))
+    }
+}
+
+impl ServingLane {
+    /// Returns the word: `auto`, `exact` or `native`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ServingLane::Auto => "auto",
+            ServingLane::Exact => "exact",
+            ServingLane::Native => "native",
+        }
+    }
+}
+
+impl std::str::FromStr for ServingLane {
+    type Err = Error;
+
+    /// Parses the word, ignoring case.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if there is no such lane.
+    fn from_str(text: &str) -> Result<Self> {
+        let lanes = [ServingLane::Auto, ServingLane::Exact, ServingLane::Native];
+        let found = lanes.into_iter().find(|lane| lane.as_str().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| invalid_value("lane", text, "expected auto, exact or native"))
     }
 }
 
@@ -403,5 +433,14 @@ mod tests {
         state.tags.insert("team".to_owned(), "\"growth\"".to_owned());
         assert_eq!(EndpointState::from_json(&state.to_json()).unwrap(), state);
         assert_eq!(EndpointState::from_json("{").unwrap_err().kind(), ErrorKind::Index);
+    }
+
+    #[test]
+    fn a_lane_is_read_from_its_word() {
+        for lane in [ServingLane::Auto, ServingLane::Exact, ServingLane::Native] {
+            assert_eq!(lane.as_str().to_uppercase().parse::<ServingLane>().unwrap(), lane);
+        }
+        let error = "fast".parse::<ServingLane>().unwrap_err();
+        assert!(error.message().contains("auto, exact or native"), "{error}");
     }
 }

@@ -80,6 +80,8 @@ fn served_fact(config: Option<&EndpointConfig>) -> (String, String) {
     served_text(limits, &served)
 }
 
+const LANES: [ServingLane; 3] = [ServingLane::Auto, ServingLane::Exact, ServingLane::Native];
+
 /// The lane, whether it is a shadow, and the variables of a served model.
 type Served = (ServingLane, bool, Vec<String>);
 
@@ -179,7 +181,7 @@ impl Actor {
             return None;
         }
         let version = *self.random.pick(&versions);
-        let lane = *self.random.pick(&[ServingLane::Auto, ServingLane::Exact]);
+        let lane = *self.random.pick(&LANES);
         let model = ServedModel::version(named, self.number_of(version)).lane(lane);
         let limits = EndpointLimits {
             timeout_ms: *self.random.pick(&[1, 5000]),

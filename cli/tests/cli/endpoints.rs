@@ -49,7 +49,8 @@ fn an_endpoint_is_created_updated_shown_listed_and_deleted() {
     let sample = sample();
     assert_eq!(print(&sample, "ls", &[]), "no endpoints\n");
     assert_eq!(json(&sample, "ls", &[]), json!([]));
-    let arguments = ["e", "-m", "models:/churn@champion", "--tag", "team=growth", "--idle", "60"];
+    let arguments =
+        ["e", "-m", "models:/churn@champion", "--tag", "team=growth", "--idle", "60", "--native"];
     let created = print(&sample, "create", &arguments);
     assert_eq!(created, "endpoint e has the pending configuration 1\n");
     let shown = json(&sample, "show", &["e"]);
@@ -61,6 +62,7 @@ fn an_endpoint_is_created_updated_shown_listed_and_deleted() {
         (&json!("1"), &json!("champion"), &json!(100))
     );
     assert_eq!(served["scale_to_zero_enabled"], true);
+    assert_eq!(served["lane"], "native");
     assert_eq!(json(&sample, "ls", &[]), json!([shown]));
 
     end_update(&sample, 1, Ok(()));

@@ -53,7 +53,11 @@ impl World {
             Some(model) => (model.name.as_str(), model.versions.contains_key(&version)),
             None => ("missing", false),
         };
-        let lane = if choices.below(2) == 0 { ServingLane::Auto } else { ServingLane::Exact };
+        let lane = match choices.below(3) {
+            0 => ServingLane::Auto,
+            1 => ServingLane::Exact,
+            _ => ServingLane::Native,
+        };
         let served = ServedModel::version(model, version).lane(lane);
         let mut spec = EndpointSpec::new().serve(served.clone().name("served"));
         if choices.below(3) == 1 {

@@ -1,7 +1,7 @@
 //! The view of a worker, and its end.
 
 use serde_json::{Value, json};
-use tracklite::endpoint::{EndpointLimits, EndpointSpec, ServedModel};
+use tracklite::endpoint::{EndpointLimits, EndpointSpec, ServedModel, ServingLane};
 use tracklite_serve::{Refusal, Request, Settings};
 
 use crate::serving::{ENDPOINT, MODEL, Served, ended, parse, version};
@@ -27,6 +27,22 @@ async fn a_model_answers_as_it_was_asked() {
     let other = served.serving.answer(ENDPOINT, request).await.unwrap();
     assert_eq!((other.status, other.content_type.as_str()), (415, "text/plain"));
     assert_eq!(other.body, b"not text/x");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_without_a_description_is_served_by_its_worker() {
+    let served = Served::new();
+    let model = ServedModel::version(MODEL, 1).lane(ServingLane::Native);
+    let limits = EndpointLimits { workers: 1, ..EndpointLimits::default() };
+    served.create(&EndpointSpec::new().serve(model).limits(limits)).await;
+    for _ in 0..20 {
+        assert_eq!(served.answer("echo", json!(5)).await.1, json!(5));
+    }
+    let (built, _) = served.serving.logs(ENDPOINT, "churn-1").unwrap();
+    assert!(built.contains("is not computed without Python: "), "{built}");
+    let measures = served.serving.measures(ENDPOINT);
+    assert_eq!((measures[0].native, measures[0].is_native_off), (0, false));
     served.stop().await;
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tracklite::Timestamp;
-use tracklite::endpoint::{EndpointConfig, EndpointInfo, EndpointLevel};
+use tracklite::endpoint::{EndpointConfig, EndpointInfo, EndpointLevel, ServingLane};
 use tracklite_serve::{Deployment, Status};
 use utoipa::ToSchema;
 
@@ -85,6 +85,9 @@ struct Served {
     /// `model` if its processes run in an environment of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<&'static str>,
+    /// How it reads requests: `exact` or `native`. Missing for the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane: Option<&'static str>,
     /// The variables of its processes. Only callers with the level `CAN_MANAGE` see the values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     environment_vars: BTreeMap<String, String>,
@@ -211,6 +214,7 @@ fn config(
         scale_to_zero_enabled: entity.scale_to_zero,
         shadow: entity.is_shadow,
         environment: entity.has_own_environment().then_some("model"),
+        lane: (entity.lane != ServingLane::Auto).then(|| entity.lane.as_str()),
         environment_vars: entity.environment.clone(),
         creator: from.author.clone(),
         creation_timestamp: Timestamp::from_nanos(from.time).as_millis(),

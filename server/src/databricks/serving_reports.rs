@@ -131,6 +131,8 @@ pub(crate) fn text_of(shared: &Shared, infos: &[Arc<EndpointInfo>]) -> String {
     family("cold_start_count_total", "counter", &|all| all.cold_starts);
     family("worker_death_count_total", "counter", &|all| all.deaths);
     family("shadow_dropped_count_total", "counter", &|all| all.dropped);
+    family("native_answer_count_total", "counter", &|all| all.native);
+    family("native_difference", "gauge", &|all| u64::from(all.is_native_off));
     let _ = writeln!(out, "# TYPE request_latency_ms histogram");
     for (labels, measures) in &served {
         write_histogram(&mut out, labels, measures);

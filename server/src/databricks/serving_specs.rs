@@ -1,6 +1,6 @@
 //! Configurations of endpoints in Databricks's words.
 
-use tracklite::endpoint::{EndpointSize, EndpointSpec, ServedEntity, ServedModel};
+use tracklite::endpoint::{EndpointSize, EndpointSpec, ServedEntity, ServedModel, ServingLane};
 
 use super::serving_settings::CAPTURE;
 use crate::call::Args;
@@ -20,6 +20,7 @@ const SERVED: &[Field] = &[
     any("environment_vars"),
     flag("shadow"),
     text("environment"),
+    text("lane"),
 ];
 
 const ROUTE: &[Field] = &[
@@ -74,6 +75,9 @@ fn served_model(served: &Args) -> Outcome<ServedModel> {
         .shadow(served.flag("shadow").unwrap_or_default());
     if let Some(name) = served.text("name") {
         named = named.name(name);
+    }
+    if let Some(lane) = served.text("lane") {
+        named = named.lane(lane.parse::<ServingLane>()?);
     }
     if let Some(size) = served.text("workload_size") {
         named = named.size(size.parse::<EndpointSize>()?);

@@ -67,6 +67,12 @@ pub(crate) fn config(version: &str) -> Value {
     json!({"name": "e", "served_entities": [served]})
 }
 
+fn with_lane(version: &str, lane: &str) -> Value {
+    let mut config = config(version);
+    config["served_entities"][0]["lane"] = json!(lane);
+    config
+}
+
 /// Polls an endpoint as the SDK does, until no update is in progress.
 pub(crate) fn settled(served: &Served) -> Value {
     let began = Instant::now();
@@ -116,10 +122,13 @@ fn an_endpoint_is_created_asked_updated_and_deleted() {
     assert_eq!(answer.header("served-model-version"), Some("1"));
 
     let target = format!("{ENDPOINTS}/e/config");
-    let body = config("2").to_string();
+    let body = with_lane("2", "native").to_string();
     let updated = served.send_with("PUT", &target, &[JSON], body.as_bytes());
     assert_eq!(updated.status, 200, "{:?}", updated.json());
-    assert_eq!(settled(&served)["config"]["config_version"], 2);
+    let found = settled(&served);
+    assert_eq!(found["config"]["config_version"], 2);
+    assert!(item["lane"].is_null(), "the default is not named: {item}");
+    assert_eq!(found["config"]["served_entities"][0]["lane"], "native");
     assert_eq!(invoke(&served, &json!(["echo", 5]), &[]).json(), json!(["2", 5]));
     // MLflow's client of deployments lists with a slash at the end.
     assert_eq!(served.get(&format!("{ENDPOINTS}/")).json()["endpoints"][0]["name"], "e");
@@ -140,6 +149,7 @@ fn mistakes_have_codes_that_clients_do_not_repeat() {
         (config("7"), 404, "RESOURCE_DOES_NOT_EXIST"),
         (config("@nobody"), 400, "INVALID_PARAMETER_VALUE"),
         (config("x"), 400, "INVALID_PARAMETER_VALUE"),
+        (with_lane("1", "fast"), 400, "INVALID_PARAMETER_VALUE"),
         (json!({"name": "e"}), 400, "INVALID_PARAMETER_VALUE"),
         (json!({"served_entities": "churn"}), 400, "INVALID_PARAMETER_VALUE"),
     ] {
