@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pyo3::prelude::*;
 use tracklite::Timestamp;
-use tracklite::job::{JobAttempt, JobInfo, JobOutput, JobRunInfo, JobSettings};
+use tracklite::job::{JobAttempt, JobId, JobInfo, JobOutput, JobRunInfo, JobSettings};
 use tracklite::schedule::CronSchedule;
 
 use crate::entity::{Entity, Fields, Object, instant};
@@ -44,7 +44,7 @@ impl Entity for JobAttempt {
 impl Entity for JobRunInfo {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let end = self.end.as_ref();
-        let fields = Fields::new(py).add(self.id.get()).add(self.job.map(|job| job.get()));
+        let fields = Fields::new(py).add(self.id.get()).add(self.job.map(JobId::get));
         let fields = fields.add(self.number).add(self.trigger.as_str()).maybe_time(self.nominal);
         let fields = fields.json(&self.request).add(&self.author).time(self.created);
         let fields = fields.maybe_time(self.started).maybe_time(end.map(|end| end.time));

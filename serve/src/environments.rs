@@ -117,7 +117,7 @@ impl Environments {
             format!("its requirements cannot be read by {}: {error}", self.python.display())
         };
         let mut command = self.command()?;
-        command.arg("inspect").arg(model).stdin(Stdio::null());
+        command.arg("inspect").arg(model).stdin(Stdio::null()).kill_on_drop(true);
         let output = timeout(INSPECT_TIMEOUT, command.output()).await;
         let output = output.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         match serde_json::from_slice(&output.stdout) {
@@ -135,7 +135,7 @@ impl Environments {
                 command.env(name, value);
             }
         }
-        command.kill_on_drop(true).process_group(0);
+        command.process_group(0);
         Ok(command)
     }
 
@@ -170,7 +170,7 @@ impl Environments {
         command.arg("build").arg(making.path()).arg(model);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
-        // Closing its standard input ends it with all its children.
+        // Closing its standard input ends it with all its children. Killing it would leave them.
         let input = child.stdin.take();
         let printed = (child.stdout.take(), child.stderr.take());
         let (Some(output), Some(errors)) = printed else {
@@ -181,7 +181,9 @@ impl Environments {
         drop(input);
         match ended {
             Ok(Ok(status)) if status.success() => {}
-            Ok(Ok(status)) => return Err(not_installed(&format!("pip ended with {status}"), log)),
+            Ok(Ok(status)) => {
+                return Err(not_installed(&format!("the installation ended with {status}"), log));
+            }
             Ok(Err(error)) => return Err(failed(error)),
             Err(_) => {
                 let limit = BUILD_TIMEOUT.as_secs() / 60;

@@ -108,7 +108,7 @@ def build(folder: str, model: str) -> int:
     show(f"making an environment with Python {sys.version.split()[0]}")
     venv.EnvBuilder(symlinks=True).create(place)
     command = installer(found, os.path.join(place, "bin", "python"))
-    show(f"{'uv' if found else 'pip'} install -r {REQUIREMENTS}")
+    show(f"{'uv pip' if found else 'pip'} install -r {REQUIREMENTS}")
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
 
 
