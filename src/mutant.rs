@@ -47,12 +47,18 @@ pub enum Mutant {
     UnsyncedRegistry,
     /// The number of a deleted version is reused.
     ReusedVersion,
+    /// A new scheduler begins with the next fire after now, not with that after the last one.
+    FireAfterNow,
+    /// A notification is taken again although another process took it.
+    RepeatedNotice,
+    /// A change of the rights to a job has the revision of the rights that it replaces.
+    StaleGrants,
 }
 
 #[cfg(feature = "internals")]
 impl Mutant {
     /// All mutants, each once.
-    pub const ALL: [Mutant; 19] = [
+    pub const ALL: [Mutant; 22] = [
         Mutant::NoChecksum,
         Mutant::UnseededChecksum,
         Mutant::TrustedLength,
@@ -72,6 +78,9 @@ impl Mutant {
         Mutant::UndecidedAppend,
         Mutant::UnsyncedRegistry,
         Mutant::ReusedVersion,
+        Mutant::FireAfterNow,
+        Mutant::RepeatedNotice,
+        Mutant::StaleGrants,
     ];
 }
 

@@ -20,6 +20,8 @@ use crate::register::register;
 const EXPERIMENT: &str = "/Jobs";
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
+/// The pause before the end of an attempt is written again.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long output is awaited that a process outside of the group may still hold.
 const OUTPUT_GRACE: Duration = Duration::from_secs(2);
 /// The pause between two looks at a process. It doubles from the first to the last.
@@ -55,6 +57,10 @@ impl Stop {
         };
         // The first reason counts.
         let _ = self.0.compare_exchange(Stop::NONE, reason, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    fn is_of_runner(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Stop::RUNNER_ENDS
     }
 
     fn reason(&self) -> Option<(JobResult, &'static str)> {
@@ -100,8 +106,19 @@ pub(crate) fn execute(
         Some(work) => register(database, task, work),
         None => run(database, machine, environment, task, stop),
     };
-    if let Err(error) = database.jobs().end_attempt(task, &ended) {
-        log::error!("the end of task {:?} of run {} is lost: {error}", task.key, task.run);
+    let what = format!("the end of task {:?} of run {}", task.key, task.run);
+    let mut give_up = None;
+    while let Err(error) = database.jobs().end_attempt(task, &ended) {
+        if stop.is_of_runner() {
+            give_up = give_up.or_else(|| Some(Instant::now() + GRACE));
+        }
+        if error.kind() == ErrorKind::NotFound || give_up.is_some_and(|at| at <= Instant::now()) {
+            log::error!("{what} is lost: {error}");
+            return;
+        }
+        // Without its end, the run would never end. A full disk may have space again later.
+        log::warn!("{what} is written later: {error}");
+        std::thread::sleep(RETRY);
     }
 }
 
@@ -139,6 +156,8 @@ fn run(
     let output = Output::default();
     let mut ended = process(&mut command, &output, task, stop);
     take_result(folder.path(), &mut ended, &output);
+    // What the task has left there may fill the disk of the file.
+    drop(folder);
     if let Ok(log_run) = log_run {
         keep_output(log_run, &output, &mut ended);
     }

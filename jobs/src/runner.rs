@@ -19,6 +19,9 @@ use crate::workspace;
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often it is looked at when nothing has changed for [`QUIET`], so that waiting costs little.
+const QUIET_LOOK: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_secs(10);
 /// How often it is checked whether other runners have died, while there are runs.
 const CHECK: Duration = Duration::from_secs(2);
 /// How often folders are looked at in which files may arrive.
@@ -173,19 +176,21 @@ impl State {
     fn run(&self) {
         let (mut planner, mut mark, mut rung) = (Planner::default(), 0, 0);
         let mut times = Times { due: None, check: None, files: None };
+        let mut last_step = Instant::now();
         while !self.shared.is_stopped.load(Ordering::Acquire) {
             let is_due = times.due.is_some_and(|due| due <= Timestamp::now())
                 || [times.check, times.files].into_iter().flatten().any(|at| at <= Instant::now());
             let looked = self.database.jobs().changed_since(mark);
             let result = looked.and_then(|(is_changed, next)| {
                 if is_changed || is_due {
+                    last_step = Instant::now();
                     times = self.step(&mut planner, times.files)?;
                 }
                 mark = next;
                 Ok(())
             });
             let pause = match result {
-                Ok(()) => pause(&times),
+                Ok(()) => pause(&times, last_step.elapsed()),
                 Err(error) => {
                     log::error!("jobs cannot run: {error}");
                     FAILED
@@ -279,13 +284,14 @@ impl State {
     }
 }
 
-/// Returns how long the loop may wait.
-fn pause(times: &Times) -> Duration {
+/// Returns how long the loop may wait, after nothing has changed for a time.
+fn pause(times: &Times, unchanged: Duration) -> Duration {
     let until_due = times.due.map(|due| {
         let nanos = due.as_nanos().saturating_sub(Timestamp::now().as_nanos());
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     });
     let checks = [times.check, times.files].into_iter().flatten();
     let until_check = checks.map(|at| at.saturating_duration_since(Instant::now())).min();
-    [until_due, until_check].into_iter().flatten().fold(LOOK, Duration::min)
+    let look = if unchanged < QUIET { LOOK } else { QUIET_LOOK };
+    [until_due, until_check].into_iter().flatten().fold(look, Duration::min)
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{JobDeleted, JobGrantsSet, JobSaved, Record};
 use crate::job::check::checked;
 use crate::job::{Jobs, existing};
+use crate::mutant::fault;
 
 impl Jobs {
     /// Creates a job. The settings are a JSON object in the words of Databricks.
@@ -75,7 +76,8 @@ impl Jobs {
             let mut info = existing(job, index.job_change(job)?)?;
             let grants = change(&info.grants);
             check_job_grants(&grants)?;
-            let revision = index.job_grants_revision(job)?.saturating_add(1);
+            let step = u64::from(!fault!(StaleGrants));
+            let revision = index.job_grants_revision(job)?.saturating_add(step);
             let record = grants_record(job, &grants, &author, revision, self.now().as_nanos());
             info.grants = grants;
             Ok((vec![record], info))

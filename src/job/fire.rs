@@ -3,7 +3,7 @@
 //! A fire is one append that checks that nobody else has fired for the same nominal time. The next
 //! fire follows from the last one in the file, not from the time of the process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::entity::id::Timestamp;
 use crate::entity::{
@@ -15,6 +15,7 @@ use crate::index::jobs::{JobMark, JobRunQuery};
 use crate::job::Jobs;
 use crate::job::runs::{Fresh, NewRun, created, settings_of};
 use crate::job::when::Fires;
+use crate::mutant::fault;
 
 /// How late a fire may be before it counts as missed: one minute, like in Quartz.
 const LATE: i64 = 60_000_000_000;
@@ -22,6 +23,8 @@ const LATE: i64 = 60_000_000_000;
 const ALL_MAX: u32 = 100;
 /// The most runs that one append creates.
 const RUNS_PER_FRAME: usize = 256;
+/// The most changed jobs that are read one by one.
+const QUERIES_MAX: usize = 64;
 /// The pause of a continuous job after its first failure. It doubles with each failure.
 const PAUSE: i64 = 10_000_000_000;
 /// The longest pause of a continuous job: an hour.
@@ -92,7 +95,11 @@ impl Known {
     }
 
     fn plan(&mut self) {
-        let next = |fires: &Fires| fires.next_after(self.base(), self.mark.since);
+        self.plan_after(self.base());
+    }
+
+    fn plan_after(&mut self, time: Timestamp) {
+        let next = |fires: &Fires| fires.next_after(time, self.mark.since);
         self.next = self.fires.as_ref().and_then(next);
     }
 
@@ -156,8 +163,7 @@ impl Jobs {
             let fires = known.due(now);
             if fires.is_empty() && known.next.is_some_and(|next| next <= now) {
                 // All of them were missed, and are not made up for.
-                let next = |fires: &Fires| fires.next_after(now, known.mark.since);
-                known.next = known.fires.as_ref().and_then(next);
+                known.plan_after(now);
             }
             due.extend(fires.into_iter().map(|fire| (*job, fire)));
         }
@@ -258,8 +264,9 @@ impl Jobs {
         let jobs = &mut planner.jobs;
         self.engine().with_index(|index, _| {
             let marks = index.job_marks()?;
-            let ids: std::collections::HashSet<JobId> = marks.iter().map(|mark| mark.id).collect();
+            let ids: HashSet<JobId> = marks.iter().map(|mark| mark.id).collect();
             jobs.retain(|id, _| ids.contains(id));
+            let mut saved = HashMap::new();
             for mark in marks {
                 match jobs.get_mut(&mark.id) {
                     Some(known) if known.mark == mark => {}
@@ -267,19 +274,36 @@ impl Jobs {
                         known.mark = mark;
                         known.plan();
                     }
-                    _ => {
-                        let Some(JobChange::Saved(info)) = index.job_change(mark.id)? else {
-                            continue;
-                        };
-                        // Settings of a later version of this program may not be readable here.
-                        let settings = settings_of(&info).unwrap_or_default();
-                        jobs.insert(mark.id, Known::new(mark, &settings));
-                    }
+                    _ => drop(saved.insert(mark.id, mark)),
                 }
+            }
+            for info in infos_of(index, &saved)? {
+                let Some(mark) = saved.get(&info.id) else { continue };
+                // Settings of a later version of this program may not be readable here.
+                let settings = settings_of(&info).unwrap_or_default();
+                let mut known = Known::new(*mark, &settings);
+                if fault!(FireAfterNow) {
+                    known.plan_after(self.now());
+                }
+                jobs.insert(info.id, known);
             }
             Ok(true)
         })
     }
+}
+
+/// Returns at least these jobs. One query for all is faster than one for each of many.
+fn infos_of(index: &Index, wanted: &HashMap<JobId, JobMark>) -> Result<Vec<JobInfo>> {
+    if wanted.len() > QUERIES_MAX {
+        return index.jobs();
+    }
+    let mut infos = Vec::new();
+    for job in wanted.keys() {
+        if let Some(JobChange::Saved(info)) = index.job_change(*job)? {
+            infos.push(*info);
+        }
+    }
+    Ok(infos)
 }
 
 /// Returns the settings of a continuous job if its next run begins now, or else the time until

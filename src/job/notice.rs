@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::format::record::{JobRunNotified, Record};
 use crate::index::Index;
 use crate::job::Jobs;
+use crate::mutant::fault;
 
 /// The only measure of health.
 pub(crate) const DURATION: &str = "RUN_DURATION_SECONDS";
@@ -82,7 +83,8 @@ impl Jobs {
         let Ok(settings) = JobSettings::from_json(&run.settings) else { return Ok(()) };
         let repair = u32::try_from(run.repairs.len()).unwrap_or(u32::MAX);
         let (known, now) = (index.job_notices(run.id)?, self.now());
-        let is_new = |event: &JobEvent| !known.contains(&(repair, *event));
+        let is_new =
+            |event: &JobEvent| fault!(RepeatedNotice) || !known.contains(&(repair, *event));
         let wake = warn_at(run, &settings).filter(|_| run.end.is_none());
         let wake = wake.filter(|wake| *wake > now);
         notices.wake = [notices.wake, wake].into_iter().flatten().min();

@@ -88,16 +88,12 @@ impl Jobs {
         };
         let mut all = Advance::default();
         for _ in 0..ROUNDS_MAX {
-            let dead = self.dead_incarnations()?;
             let free = capacity.saturating_sub(all.tasks.len());
-            let (found, is_changed) = self.change(|index| {
-                let mut round = Round::new(self, writer.incarnation, &dead, free);
-                for run in index.active_job_runs()? {
-                    round.advance(index, &run)?;
-                }
-                let is_changed = !round.records.is_empty();
-                Ok((round.records, (round.found, is_changed)))
-            })?;
+            let (found, is_changed) = match self.round(writer.incarnation, free) {
+                // The tasks of earlier rounds are taken. Nobody else will run them.
+                Err(_) if !all.tasks.is_empty() => break,
+                round => round?,
+            };
             all.tasks.extend(found.tasks);
             all.begun.extend(found.begun);
             all.ended.extend(found.ended);
@@ -108,6 +104,19 @@ impl Jobs {
             }
         }
         Ok(all)
+    }
+
+    /// Makes one round of steps. Returns what it has found, and whether it has changed something.
+    fn round(&self, own: Incarnation, free: usize) -> Result<(Advance, bool)> {
+        let dead = self.dead_incarnations()?;
+        self.change(|index| {
+            let mut round = Round::new(self, own, &dead, free);
+            for run in index.active_job_runs()? {
+                round.advance(index, &run)?;
+            }
+            let is_changed = !round.records.is_empty();
+            Ok((round.records, (round.found, is_changed)))
+        })
     }
 
     /// Reports the end of an attempt. Returns false if it had ended already.

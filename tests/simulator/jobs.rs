@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::job::{Ended, JobId, JobInfo, JobResult, JobRunRequest, JobRunSearch, Jobs};
+use tracklite::job::{
+    Ended, JobGrant, JobId, JobInfo, JobLevel, JobPrincipal, JobResult, JobRunRequest,
+    JobRunSearch, Jobs,
+};
 use tracklite::{Database, Result};
 
 use crate::compare::event_in;
@@ -13,6 +16,8 @@ use crate::world::{Actor, Verdict};
 /// The fact with the event of the last change, which its author names.
 const CHANGED: &str = "changed";
 const REVISION: &str = "revision";
+/// The fact with the rights, one of which has the event in its name.
+const GRANTS: &str = "grants";
 /// The fact with the events of the runs that have ended well, joined.
 const RUNS: &str = "runs";
 
@@ -22,9 +27,21 @@ fn author(event: EventId) -> String {
 
 fn settings(job: EventId) -> String {
     format!(
-        r#"{{"name": "j{}", "tasks": [{{"task_key": "t", {}}}]}}"#,
-        job.0, r#""command_task": {"command": ["x"]}"#
+        r#"{{"name": "j{}", "tasks": [{{"task_key": "t", {}}}], {}}}"#,
+        job.0,
+        r#""command_task": {"command": ["x"]}"#,
+        r#""webhook_notifications": {"on_success": [{"id": "https://example.com/"}]}"#
     )
+}
+
+/// Returns rights to a job that name an event.
+fn grants(event: EventId) -> Vec<JobGrant> {
+    let level = JobLevel::ALL[event.0 % JobLevel::ALL.len()];
+    vec![JobGrant::new(JobPrincipal::User(format!("g{}", event.0)), level)]
+}
+
+fn grants_text(grants: &[JobGrant]) -> String {
+    format!("{grants:?}")
 }
 
 fn facts(event: EventId, revision: u64) -> [(String, String); 2] {
@@ -50,9 +67,10 @@ impl Actor {
         let runs = thing.fact(RUNS).cloned().unwrap_or_default();
         drop(oracle);
         let (Some(id), Some(revision)) = (id, revision) else { return Ok(()) };
-        match self.random.below(6) {
+        match self.random.below(8) {
             0 => self.delete_job(job, id),
             1 | 2 => self.update_job(job, id, revision),
+            3 | 4 => self.set_grants_of_job(job, id),
             _ => self.run_job(job, id, &runs),
         }
     }
@@ -65,9 +83,10 @@ impl Actor {
         let event = self.issue_thing("create job", ThingKind::Job, None, |event| {
             let mut all = BTreeMap::from(facts(event, 1));
             all.insert(RUNS.to_owned(), String::new());
+            all.insert(GRANTS.to_owned(), grants_text(&grants(event)));
             all
         });
-        let created = self.jobs_for(event).create(&settings(event));
+        let created = self.jobs_for(event).create_with_grants(&settings(event), &grants(event));
         match self.note_change(event, created)? {
             Some(info) => self.oracle.lock().set_id(event, &info.id.to_string()),
             None => Ok(()),
@@ -85,6 +104,18 @@ impl Actor {
         drop(oracle);
         let updated = self.jobs_for(event).update(id, r#"{"timeout_seconds": 5}"#, &[]);
         self.note_change(event, updated).map(drop)
+    }
+
+    fn set_grants_of_job(&mut self, job: EventId, id: JobId) -> Verdict<()> {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("set grants of job");
+        let grants = grants(event);
+        if let Some(thing) = oracle.things.get_mut(&job) {
+            thing.set(GRANTS.to_owned(), event, Some(grants_text(&grants)));
+        }
+        drop(oracle);
+        let set = self.database.jobs().set_grants(id, |_| grants.clone());
+        self.note_change(event, set).map(drop)
     }
 
     /// Submits a run and lets it end, in calls of its own. The last one is the event.
@@ -106,7 +137,16 @@ impl Actor {
         let mut ended = Ended::default();
         (ended.result, ended.message) = (JobResult::Success, event.0.to_string());
         let done = jobs.end_attempt(&task, &ended);
-        self.note_change(event, done).map(drop)
+        if self.note_change(event, done)?.is_none() {
+            return Ok(());
+        }
+        // The last step of the run, and the notification about it.
+        match jobs.advance(0).and_then(|_| jobs.take_notices()) {
+            Err(error) if !self.may_fail_by(&error) => {
+                Err(format!("a run could not end: {error:?}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn delete_job(&mut self, job: EventId, id: JobId) -> Verdict<()> {
@@ -145,5 +185,6 @@ fn seen(database: &Database, info: &JobInfo) -> Result<ThingSeen> {
     let ends = attempts.filter_map(|attempt| attempt.end.as_ref());
     let ends = ends.filter(|end| end.result == JobResult::Success);
     facts.insert(RUNS.to_owned(), ends.map(|end| format!("{} ", end.message)).collect());
+    facts.insert(GRANTS.to_owned(), grants_text(&info.grants));
     Ok(ThingSeen { event, id: info.id.to_string(), facts })
 }

@@ -28,6 +28,7 @@ mod races;
 mod resolve;
 mod rules;
 mod scenarios;
+mod schedulers;
 mod tables;
 mod things;
 mod tokens;
@@ -197,6 +198,14 @@ fn levels_and_their_content_are_renamed_at_once() {
 fn each_write_of_rows_is_there_whole_or_not_at_all() {
     for seed in 0..100 {
         tables::table_writes(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn schedulers_lose_and_double_nothing_by_a_death_and_a_power_cut() {
+    for seed in 0..60 {
+        let outcome = schedulers::schedulers(seed);
+        outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 

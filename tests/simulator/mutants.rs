@@ -4,7 +4,7 @@ use tracklite::internals::mutant::{Mutant, with_mutant};
 
 use crate::explore::Statistics;
 use crate::world::Verdict;
-use crate::{artifacts, judge_seed, models, races, rules, scenarios};
+use crate::{artifacts, judge_seed, models, races, rules, scenarios, schedulers};
 
 /// The number of seeds to try before a mutant counts as missed.
 const SEEDS_MAX: u64 = 300;
@@ -132,4 +132,25 @@ fn mutant_reused_version_is_caught() {
 #[test]
 fn mutant_rule_21_no_poison_is_caught() {
     must_be_caught_in(Mutant::Rule21NoPoison, rules::failed_sync);
+}
+
+#[test]
+fn mutant_fire_after_now_is_caught() {
+    must_be_caught_in(Mutant::FireAfterNow, schedulers::schedulers);
+}
+
+#[test]
+fn mutant_repeated_notice_is_caught() {
+    must_be_caught_in(Mutant::RepeatedNotice, schedulers::schedulers);
+}
+
+#[test]
+fn mutant_stale_grants_is_caught() {
+    must_be_caught_in(Mutant::StaleGrants, schedulers::schedulers);
+}
+
+#[test]
+fn schedulers_that_do_not_look_again_or_do_not_sync_are_caught() {
+    must_be_caught_in(Mutant::UndecidedAppend, schedulers::schedulers);
+    must_be_caught_in(Mutant::UnsyncedRegistry, schedulers::schedulers);
 }

@@ -40,6 +40,8 @@ pub enum Call {
     Webhook,
     /// Creates, saves or deletes a view.
     View,
+    /// Creates, changes, runs or deletes a job, or sets its rights.
+    Job,
     Point,
     Row,
     /// Logs a row whose values are the bytes of slots of the same file.
@@ -70,6 +72,7 @@ impl Call {
             (Call::Token, 1),
             (Call::Webhook, 1),
             (Call::View, 1),
+            (Call::Job, 1),
             (Call::Point, 12),
             (Call::Row, 10),
             (Call::Copy, 3),
@@ -133,6 +136,7 @@ impl Actor {
             Call::Token => self.change_token(),
             Call::Webhook => self.change_webhook(),
             Call::View => self.change_view(),
+            Call::Job => self.change_job(),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
             Call::Copy => self.with_run(Self::log_copy),

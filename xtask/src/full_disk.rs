@@ -1,7 +1,8 @@
 //! Small mounted file systems of several kinds, for the tests that fill a disk.
 //!
-//! The tests are those of `tests/main.rs` and of the server with `full_disk` in their name. They
-//! find the mounts in `TRACKLITE_SMALL_DISKS` as `kind=folder` pairs, separated by `;`.
+//! The tests are those of `tests/main.rs`, of the server and of the program with `full_disk` in
+//! their name. They find the mounts in `TRACKLITE_SMALL_DISKS` as `kind=folder` pairs, separated by
+//! `;`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,7 +52,8 @@ pub(crate) fn check(context: &Context) -> StepResult {
     }
     let pairs: Vec<String> =
         disks.iter().map(|disk| format!("{}={}", disk.kind, disk.folder.display())).collect();
-    let words = format!("test --release --locked {WORKSPACE} --test main --test server --");
+    let words =
+        format!("test --release --locked {WORKSPACE} --test main --test server --test cli --");
     let mut command = context.cargo(&words);
     command.args(["full_disk", "--ignored", "--nocapture", "--test-threads=1"]);
     run_command(command.env("TRACKLITE_SMALL_DISKS", pairs.join(";")))?;

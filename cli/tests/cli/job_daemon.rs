@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -16,7 +16,10 @@ fn daemon(sample: &Sample) -> Child {
 }
 
 fn daemon_with(sample: &Sample, errors: Stdio) -> Child {
-    let mut command = program(sample.folder.path());
+    start(program(sample.folder.path()), sample, errors)
+}
+
+fn start(mut command: Command, sample: &Sample, errors: Stdio) -> Child {
     command.args(["jobs", "daemon"]).arg(&sample.file);
     command.arg("--workspace-folder").arg(sample.folder.path());
     let mut daemon =
@@ -184,4 +187,54 @@ fn a_daemon_reports_events_to_a_command_and_warns_of_what_it_does_not_send() {
     for wanted in ["ada@example.com misses the event failed", "which is not public"] {
         assert!(warnings.contains(wanted), "{wanted}: {warnings}");
     }
+}
+
+/// `cargo xtask test full-disk` mounts small disks, and lists them as `kind=folder` pairs.
+#[test]
+#[ignore = "needs small disks, which the task full-disk mounts"]
+fn full_disk_by_a_task_is_its_failure_and_other_jobs_go_on() {
+    let disks = std::env::var("TRACKLITE_SMALL_DISKS").expect("TRACKLITE_SMALL_DISKS is set");
+    for (kind, disk) in disks.split(';').map(|pair| pair.split_once('=').expect("kind=folder")) {
+        println!("full disk: {kind}");
+        let folder = Path::new(disk).join("jobs");
+        std::fs::create_dir(&folder).expect("a folder on the disk");
+        fill_by_a_task(&folder);
+        std::fs::remove_dir_all(&folder).expect("the folder can be removed");
+    }
+}
+
+/// Runs a task that fills the disk on which the file and the folders of tasks are.
+fn fill_by_a_task(folder: &Path) {
+    let mut sample = Sample::new();
+    let file = folder.join("runs.tracklite");
+    std::fs::copy(&sample.file, &file).expect("the file is copied");
+    sample.file = file;
+    // Its values need more space than the file has left.
+    let script = "for folder in \"$TMPDIR\"/tracklite-task-*; do
+         printf '{\"values\": {\"big\": \"%s\"}}' \"$(head -c 500000 /dev/zero | tr '\\0' x)\" \
+             > \"$folder/result.json\"; done
+         head -c 1000000000 /dev/zero > \"$TMPDIR/ballast\" || { touch \"$1\"; exit 4; }";
+    let is_full = sample.folder.path().join("full");
+    let fills = json!(["sh", "-c", script, "sh", is_full]);
+    let other = json!(["echo", "hello"]);
+    for (name, command) in [("fills", fills), ("other", other)] {
+        let task = json!({"task_key": "t", "command_task": {"command": command}});
+        create(&sample, &json!({"name": name, "tasks": [task]}));
+    }
+    let mut command = program(sample.folder.path());
+    command.env("TMPDIR", folder);
+    let daemon = start(command, &sample, Stdio::null());
+    jobs(&sample, "run", &["fills"]);
+    wait(|| is_full.exists().then_some(()));
+    // The runner cannot write the end of the task meanwhile.
+    std::thread::sleep(Duration::from_secs(2));
+    std::fs::remove_file(folder.join("ballast")).expect("the task has filled the disk");
+    wait(|| jobs(&sample, "logs", &["fills"]).contains("FAILED").then_some(()));
+    let printed = jobs(&sample, "logs", &["fills"]);
+    assert!(printed.contains("No space left on device (it ended with exit code 4)"), "{printed}");
+    jobs(&sample, "run", &["other"]);
+    wait(|| jobs(&sample, "logs", &["other"]).contains("SUCCESS").then_some(()));
+    signal(&daemon, Signal::TERM);
+    assert_eq!(daemon.wait_with_output().expect("it ends").status.code(), Some(0));
+    assert!(sample.print("verify", &[]).contains("sound"));
 }
