@@ -10,6 +10,7 @@
 
 mod features;
 mod limits;
+mod native;
 mod scale;
 mod serving;
 mod shadows;
