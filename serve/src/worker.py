@@ -94,12 +94,15 @@ class Zygote:
         os.write(self.events, line.encode())
 
     def run(self) -> None:
+        # MLflow imports polars if it is there, and that starts threads. A model may import it later.
+        sys.modules["polars"] = None  # type: ignore[assignment]
         try:
             import mlflow
             import mlflow.pyfunc.scoring_server
         except BaseException as error:
             self.report("unusable", reason=f"{sys.executable} cannot import mlflow: {error!r}")
             return
+        del sys.modules["polars"]
         gc.collect()
         self.report("ready", mlflow=mlflow.__version__, python=sys.version.split()[0])
         while True:

@@ -26,7 +26,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ("MLFLOW_DISABLE_TELEMETRY", "true"),
     ("GIT_PYTHON_REFRESH", "quiet"),
-    // A process with several threads cannot be forked.
+    // A process with several threads cannot be forked. The first one is of pyarrow.
+    ("JE_ARROW_MALLOC_CONF", "background_thread:false"),
     ("MKL_NUM_THREADS", "1"),
     ("NUMEXPR_NUM_THREADS", "1"),
     ("OMP_NUM_THREADS", "1"),

@@ -146,17 +146,12 @@ fn nodes(arrays: &Arrays<'_>) -> Result<Vec<Node>, String> {
     if lengths != [features.len(); 4] {
         return Err("the arrays of the nodes have other lengths than each other".to_owned());
     }
-    let branches = left.into_iter().zip(right).zip(nan_left);
-    let nodes = features.into_iter().zip(thresholds).zip(branches);
-    let node =
-        |((feature, threshold), ((left, right), nan_left)): ((u32, f64), ((u32, u32), &u8))| Node {
-            threshold,
-            feature,
-            left,
-            right,
-            is_nan_left: *nan_left != 0,
-        };
-    Ok(nodes.map(node).collect())
+    let mut ways = left.into_iter().zip(right).zip(nan_left);
+    let node = |(feature, threshold)| {
+        let ((left, right), nan_left) = ways.next()?;
+        Some(Node { threshold, feature, left, right, is_nan_left: *nan_left != 0 })
+    };
+    Ok(features.into_iter().zip(thresholds).filter_map(node).collect())
 }
 
 /// Checks the nodes of a tree. Returns the most steps from its root to a leaf.
@@ -192,13 +187,15 @@ pub(super) mod tests {
     use super::*;
     use crate::native::arrays::tests::written;
 
-    /// Nodes of one tree for tests: feature, threshold, left, right, whether NaN goes left.
-    pub(crate) type Nodes<'n> = &'n [(u32, f64, u32, u32, u8)];
+    /// Feature, threshold, left, right, and whether NaN goes left.
+    type Given = (u32, f64, u32, u32, u8);
+    /// The nodes of one tree.
+    pub(crate) type Nodes<'n> = &'n [Given];
 
     pub(crate) fn bytes(trees: &[Nodes<'_>], values: &[f64], start: &[f64]) -> Vec<u8> {
         let nodes: Vec<_> = trees.iter().flat_map(|tree| tree.iter()).collect();
         let floats = |floats: &[f64]| floats.iter().flat_map(|one| one.to_le_bytes()).collect();
-        let words = |word: &dyn Fn(&(u32, f64, u32, u32, u8)) -> u32| {
+        let words = |word: &dyn Fn(&Given) -> u32| {
             nodes.iter().flat_map(|node| word(node).to_le_bytes()).collect()
         };
         let counts = trees.iter().flat_map(|tree| (tree.len() as u32).to_le_bytes());

@@ -11,6 +11,7 @@
 mod environments;
 mod features;
 mod limits;
+mod native;
 mod scale;
 mod serving;
 mod shadows;

@@ -98,6 +98,8 @@ class Served:
 def load_model(path: str) -> Served:
     model = Model.load(path)
     load = model.facts.get("load")
+    if "description" in model.facts:
+        model.describe()
     if load == "fail":
         raise RuntimeError("the weights are missing")
     if load == "crash":
