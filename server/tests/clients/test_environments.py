@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 def reporter() -> mlflow.pyfunc.PythonModel:
     """Returns a model that returns the version of the package."""
 
-    class Reporter(mlflow.pyfunc.PythonModel):
+    class Reporter(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         def predict(self, context: Any, model_input: list[str]) -> list[str]:
             from importlib.metadata import version
 
