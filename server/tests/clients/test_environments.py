@@ -61,4 +61,4 @@ def test_two_versions_of_a_package_are_installed_and_served(
         answer = client.predict(endpoint=ENDPOINT, inputs={"inputs": [PACKAGE]})
         assert answer == {"predictions": [wanted]}
         logs = workspace.serving_endpoints.build_logs(ENDPOINT, "reporter").logs
-        assert "making an environment" in logs and "the model was loaded" in logs
+        assert "Successfully installed" in logs and "the model was loaded" in logs
