@@ -73,7 +73,7 @@ struct Lane {
 pub(crate) struct Printed {
     /// The version and its model.
     pub(crate) name: String,
-    /// What was printed before a worker started.
+    /// The output of what came before the first worker.
     pub(crate) installed: String,
 }
 

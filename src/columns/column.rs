@@ -3,12 +3,13 @@
 use crate::entity::MetricPoint;
 use crate::search::TextTest;
 
+use super::growth::push;
 use super::texts::Texts;
 
 /// The values of some rows, in row order.
 #[derive(Clone, Debug)]
 pub(crate) struct Column<T> {
-    /// The rows of the values, ascending. `None` stands for the first rows, each with a value.
+    /// The rows of the values, ascending. `None` means the first rows, each with a value.
     rows: Option<Vec<u32>>,
     values: Vec<T>,
 }
@@ -94,15 +95,6 @@ impl<T> Column<T> {
             Some(_) => rows.binary_search(&row),
         }
     }
-}
-
-/// Appends a value, and leaves less room for more than `Vec` does. Columns are long, and most of
-/// them grow seldom. Amortized O(1).
-pub(super) fn push<T>(values: &mut Vec<T>, value: T) {
-    if values.len() == values.capacity() {
-        values.reserve_exact(values.len() / 8 + 4);
-    }
-    values.push(value);
 }
 
 impl Column<MetricPoint> {

@@ -10,6 +10,7 @@ pub(crate) mod versions;
 mod cache;
 mod changes;
 mod column;
+mod growth;
 mod keys;
 mod records;
 mod runs;

@@ -11,7 +11,8 @@ use crate::index::{Index, RunRows, TextTable};
 use crate::search::PointSummary;
 
 use super::changes::Changes;
-use super::column::{Column, TextColumn, push};
+use super::column::{Column, TextColumn};
+use super::growth::push;
 use super::keys::{KeySet, Keys};
 use super::statistics::StatisticColumns;
 use super::summaries::{Computed, SummaryColumns, SummaryKeys, SummaryPlace};

@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::column::push;
+use super::growth::push;
 
 /// Distinct strings, numbered in the order in which they came.
 ///
