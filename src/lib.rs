@@ -107,7 +107,7 @@ pub mod inputs {
     pub use crate::entity::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 }
 
-/// The graph of datasets, runs, logged models and model versions, from [`Database::lineage`].
+/// The graph of tables, datasets, runs, models, aliases and endpoints, from [`Database::lineage`].
 pub mod lineage {
     pub use crate::entity::{
         LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode, LineagePlace,

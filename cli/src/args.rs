@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// List, show and change registered models
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Trace a dataset, run or model to its sources and to what was made from it
+    /// Trace a table, run, model or endpoint to its sources and to what was made from it
     Lineage(LineageArgs),
     /// Run a read-only SQL query over runs, params, tags and latest metrics
     Sql(SqlArgs),
@@ -507,7 +507,8 @@ pub(crate) struct CopyModelArgs {
 pub(crate) struct LineageArgs {
     #[command(flatten)]
     pub(crate) file: FileArg,
-    /// models:/NAME/VERSION, models:/NAME@ALIAS, or the id of a logged model or of a run
+    /// models:/NAME/VERSION, models:/NAME@ALIAS, tables:/NAME, endpoints:/NAME, or the id of a
+    /// logged model or of a run
     pub(crate) of: String,
     /// Only sources
     #[arg(long, conflicts_with = "downstream")]

@@ -87,6 +87,12 @@ fn node(database: &Database, word: &str) -> Result<LineageNode> {
     if let Ok(id) = word.parse() {
         return Ok(LineageNode::LoggedModel(id));
     }
+    if let Some(name) = word.strip_prefix("tables:/") {
+        return Ok(LineageNode::Table(name.to_owned()));
+    }
+    if let Some(name) = word.strip_prefix("endpoints:/") {
+        return Ok(LineageNode::Endpoint(name.to_owned()));
+    }
     if !ModelUri::is_claimed_by(word) {
         return database.run_by_prefix(word).map(|run| LineageNode::Run(run.id()));
     }

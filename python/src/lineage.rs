@@ -69,8 +69,8 @@ impl LineageGraph {
 impl Database {
     /// Returns what a run, a model or a version was made from, and what was made from it.
     ///
-    /// `node` is a handle, an ID, "models:/name/1" or "models:/name@alias". `direction` is "both",
-    /// "upstream" or "downstream".
+    /// `node` is a handle, an ID, "models:/name/1", "models:/name@alias", "tables:/name" or
+    /// "endpoints:/name". `direction` is "both", "upstream" or "downstream".
     #[pyo3(signature = (node, *, direction="both"))]
     fn lineage(
         &self,
@@ -92,6 +92,12 @@ pub(crate) fn node(value: &Bound<'_, PyAny>) -> PyResult<LineageNode> {
             .map(LineageNode::Run)
             .or_else(|_| logged_model_id(value).map(LineageNode::LoggedModel));
     };
+    if let Some(name) = text.strip_prefix("tables:/") {
+        return Ok(LineageNode::Table(name.to_owned()));
+    }
+    if let Some(name) = text.strip_prefix("endpoints:/") {
+        return Ok(LineageNode::Endpoint(name.to_owned()));
+    }
     let Some(address) = text.strip_prefix("models:/") else {
         return match text.starts_with("m-") {
             true => logged_model_id(value).map(LineageNode::LoggedModel),

@@ -5,10 +5,12 @@ use std::fmt;
 
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 
-/// A node of a lineage graph. The variants are ordered from raw data to aliases.
+/// A node of a lineage graph. The variants are ordered from raw data to endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LineageNode {
+    /// A stored table.
+    Table(String),
     /// A dataset of an experiment.
     Dataset {
         /// The experiment whose runs used it.
@@ -36,10 +38,13 @@ pub enum LineageNode {
         /// The alias.
         alias: String,
     },
+    /// A serving endpoint.
+    Endpoint(String),
 }
 
 impl LineageNode {
-    /// Returns the kind of the node: `dataset`, `run`, `logged model`, `model version` or `alias`.
+    /// Returns the kind of the node: `table`, `dataset`, `run`, `logged model`, `model version`,
+    /// `alias` or `endpoint`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -48,11 +53,13 @@ impl LineageNode {
             LineageNode::LoggedModel(_) => "logged model",
             LineageNode::ModelVersion { .. } => "model version",
             LineageNode::Alias { .. } => "alias",
+            LineageNode::Table(_) => "table",
+            LineageNode::Endpoint(_) => "endpoint",
         }
     }
 }
 
-/// Displays the id, the registry address, or name and digest.
+/// Displays the id, the address of a model, table or endpoint, or name and digest.
 impl fmt::Display for LineageNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -63,6 +70,8 @@ impl fmt::Display for LineageNode {
             LineageNode::LoggedModel(id) => write!(f, "{id}"),
             LineageNode::ModelVersion { name, version } => write!(f, "models:/{name}/{version}"),
             LineageNode::Alias { name, alias } => write!(f, "models:/{name}@{alias}"),
+            LineageNode::Table(name) => write!(f, "tables:/{name}"),
+            LineageNode::Endpoint(name) => write!(f, "endpoints:/{name}"),
         }
     }
 }
@@ -81,10 +90,17 @@ pub enum LineageKind {
     Copied,
     /// The alias points to the version.
     Named,
+    /// The dataset is a version of the table.
+    Read,
+    /// The endpoint serves the version or follows the alias.
+    Served,
+    /// The endpoint writes its requests to the table.
+    Recorded,
 }
 
 impl LineageKind {
-    /// Returns the kind as text: `input`, `output`, `registered`, `copied` or `named`.
+    /// Returns the kind as text: `input`, `output`, `registered`, `copied`, `named`, `read`, `served`
+    /// or `recorded`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -93,6 +109,9 @@ impl LineageKind {
             LineageKind::Registered => "registered",
             LineageKind::Copied => "copied",
             LineageKind::Named => "named",
+            LineageKind::Read => "read",
+            LineageKind::Served => "served",
+            LineageKind::Recorded => "recorded",
         }
     }
 }

@@ -6,6 +6,10 @@ use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::entity::{LineageEdge, LineageKind, LineageNode};
 use crate::error::Result;
 
+use super::lineage_rooms::{
+    BELOW_TABLE, Neighbours, above_dataset, above_endpoint, above_table, below_endpoint,
+    endpoints_below,
+};
 use super::query::parsed;
 use super::{Index, unsigned};
 
@@ -44,6 +48,14 @@ impl Index {
                  WHERE name = ?1 AND alias = ?2",
                 (name, alias),
             ),
+            LineageNode::Table(name) => {
+                label(connection, "SELECT name FROM stored_tables WHERE name = ?1", [name])
+            }
+            LineageNode::Endpoint(name) => label(
+                connection,
+                "SELECT name FROM endpoints WHERE name = ?1 AND state IS NOT NULL",
+                [name],
+            ),
         }
         })
     }
@@ -61,8 +73,6 @@ impl Index {
     }
 }
 
-type Neighbours = Vec<(LineageKind, LineageNode)>;
-
 fn label(
     connection: &Connection,
     sql: &str,
@@ -77,7 +87,11 @@ fn above(connection: &Connection, node: &LineageNode) -> rusqlite::Result<Neighb
         add(connection, &mut found, kind, sql, params, read)
     };
     match node {
-        LineageNode::Dataset { .. } => {}
+        LineageNode::Table(name) => return above_table(connection, name),
+        LineageNode::Endpoint(name) => return above_endpoint(connection, name),
+        LineageNode::Dataset { experiment, name, digest } => {
+            return above_dataset(connection, (experiment.get().cast_signed(), name, digest));
+        }
         LineageNode::Run(id) => {
             let id = id.to_string();
             add(
@@ -151,6 +165,8 @@ fn below(connection: &Connection, node: &LineageNode) -> rusqlite::Result<Neighb
         add(connection, &mut found, kind, sql, params, read)
     };
     match node {
+        LineageNode::Table(name) => add(LineageKind::Read, BELOW_TABLE, &[name], dataset)?,
+        LineageNode::Endpoint(name) => return below_endpoint(connection, name),
         LineageNode::Dataset { experiment, name, digest } => add(
             LineageKind::Input,
             "SELECT run_id FROM datasets JOIN dataset_inputs USING (dataset) JOIN runs USING (run)
@@ -215,8 +231,9 @@ fn below(connection: &Connection, node: &LineageNode) -> rusqlite::Result<Neighb
                 &of,
                 alias,
             )?;
+            found.extend(endpoints_below(connection, node)?);
         }
-        LineageNode::Alias { .. } => {}
+        LineageNode::Alias { .. } => return endpoints_below(connection, node),
     }
     Ok(found)
 }

@@ -22,6 +22,7 @@ pub(crate) mod job_events;
 pub(crate) mod jobs;
 mod leftovers;
 mod lineage;
+mod lineage_rooms;
 mod logged_models;
 mod place;
 mod query;

@@ -1,4 +1,4 @@
-//! Lineage: from datasets through runs and models to aliases, and back.
+//! Lineage: from tables through runs and models to endpoints, and back.
 
 use crate::database::Database;
 use crate::entity::table::{Table, Texts};

@@ -1,7 +1,9 @@
 //! Lineage upstream and downstream, and its Mermaid and DOT forms.
 
+use tracklite::endpoint::{EndpointCapture, EndpointSettings, EndpointSpec, ServedModel};
 use tracklite::inputs::Dataset;
 use tracklite::lineage::{LineageDirection, LineageGraph, LineageKind, LineageNode};
+use tracklite::table::{ColumnType, TableSpec};
 use tracklite::{ErrorKind, LoggedModelId};
 
 use crate::common::{TestDatabase, error_kind};
@@ -100,6 +102,69 @@ fn a_copy_keeps_its_lineage_when_the_original_is_deleted() {
     lineage.delete_version("prod");
     let missing = database.lineage(alias, LineageDirection::Both);
     assert_eq!(error_kind(missing), ErrorKind::NotFound);
+}
+
+#[test]
+fn tables_and_endpoints_are_the_ends_of_a_lineage() {
+    let Lineage { database, alias, .. } = Lineage::create();
+    let columns = TableSpec::new().column("user", ColumnType::Long);
+    database.tables().create("ml.live.requests_payload", &columns).unwrap();
+    let both = EndpointSpec::new()
+        .serve(ServedModel::alias("prod", "champion").name("a"))
+        .serve(ServedModel::version("dev", 2).name("b"))
+        .route("a", 50)
+        .route("b", 50);
+    let capture = EndpointCapture {
+        catalog: "ml".to_owned(),
+        schema: "live".to_owned(),
+        prefix: Some("requests".to_owned()),
+        is_enabled: true,
+        percent: 100,
+        is_durable: false,
+        is_legacy: false,
+    };
+    let settings = EndpointSettings::new().capture(Some(capture));
+    database.endpoints().create("live", &both.settings(settings)).unwrap();
+    // The table of requests is read again, for training.
+    let later = database.default_experiment().unwrap().start_run("later").unwrap();
+    let of = |source| Dataset::new("ml.live.requests_payload", "version-1", source, "{}");
+    later.log_dataset(of("tracklite_table"), "train").unwrap();
+
+    let down = database.lineage(&alias, LineageDirection::Downstream).unwrap();
+    assert_eq!(
+        steps(&down),
+        [
+            ("live", "recorded", "ml.live.requests_payload"),
+            ("ml.live.requests_payload", "read", "ml.live.requests_payload (version-1)"),
+            ("ml.live.requests_payload (version-1)", "input", "later"),
+            ("prod@champion", "served", "live"),
+        ]
+    );
+    let up = database.lineage(&LineageNode::Run(later.id()), LineageDirection::Upstream).unwrap();
+    let served = [("dev version 2", "served", "live"), ("prod@champion", "served", "live")];
+    assert!(served.iter().all(|step| steps(&up).contains(step)), "{:?}", steps(&up));
+
+    // Without its alias, the endpoint still serves the version.
+    database.registry().model("prod").unwrap().delete_alias("champion").unwrap();
+    let live = LineageNode::Endpoint("live".to_owned());
+    let up = database.lineage(&live, LineageDirection::Upstream).unwrap();
+    assert!(steps(&up).contains(&("prod version 1", "served", "live")));
+    database.endpoints().delete("live", None).unwrap();
+    let gone = database.lineage(&live, LineageDirection::Both);
+    assert_eq!(error_kind(gone), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_dataset_with_the_name_of_a_table_is_not_the_table() {
+    let database = TestDatabase::new();
+    let columns = TableSpec::new().column("user", ColumnType::Long);
+    database.tables().create("ml.a.users", &columns).unwrap();
+    let run = database.default_experiment().unwrap().start_run("r").unwrap();
+    run.log_dataset(Dataset::new("ml.a.users", "1", "local", "{}"), "train").unwrap();
+    let graph = database.lineage(&LineageNode::Run(run.id()), LineageDirection::Both).unwrap();
+    assert_eq!(steps(&graph), [("ml.a.users (1)", "input", "r")]);
+    let table = LineageNode::Table("ml.a.users".to_owned());
+    assert_eq!(database.lineage(&table, LineageDirection::Both).unwrap().edges.len(), 0);
 }
 
 #[test]

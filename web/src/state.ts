@@ -64,6 +64,7 @@ export interface View {
   parallelAxes: string[];
   brushes: Brush[];
   mediaStep: number | null;
+  mediaMode: "grid" | "blink" | "difference";
   importanceOf: string;
   importanceLog: boolean;
   importanceParam: string | null;
@@ -106,6 +107,7 @@ export const DEFAULTS: View = {
   parallelAxes: [],
   brushes: [],
   mediaStep: null,
+  mediaMode: "grid",
   importanceOf: "",
   importanceLog: false,
   importanceParam: null,
@@ -258,6 +260,11 @@ const CODECS: { [Name in keyof View]: Codec<View[Name]> } = {
     key: "ms",
     read: (value) => (Number.isFinite(Number(value)) ? Number(value) : null),
     write: (value) => (value === null ? "" : String(value)),
+  },
+  mediaMode: {
+    key: "mm",
+    read: (value) => (value === "blink" || value === "difference" ? value : "grid"),
+    write: (value) => (value === "grid" ? "" : value),
   },
   importanceOf: text("io"),
   importanceLog: flag("il"),

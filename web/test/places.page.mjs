@@ -53,6 +53,39 @@ test("images go by step, and the end of the slider is each run's newest (require
   assert.match(here.page.url(), /ms=5/);
 });
 
+test("images of two runs blink at one place, and their difference is drawn (requirement 25)", async () => {
+  const [first, second] = here.made.runs;
+  await visitRuns(here, `tab=media&s=${first},${second}&ms=5`);
+  const { page } = here;
+  await page.click(".segments >> text=Blink");
+  await settled(page);
+  const faces = ".stacks section:has(bdi:text-is('faces'))";
+  const shown = () => page.$$eval(`${faces} .stack img`, (images) => images.map((image) => (image.checkVisibility({ visibilityProperty: true }) ? new URL(image.src).pathname.split("/").at(-2) : null)));
+  assert.deepEqual(await shown(), [first, null]);
+  assert.match(await page.textContent(`${faces} figcaption`), /digits-00, step 5/);
+  await page.click("button:has-text('Next run')");
+  assert.deepEqual(await shown(), [null, second]);
+  assert.match(await page.textContent(`${faces} figcaption`), /digits-01, step 5/);
+  const boxes = await page.$$eval(`${faces} .stack img`, (images) => images.map((image) => JSON.stringify(image.getBoundingClientRect())));
+  assert.equal(new Set(boxes).size, 1, "both are at the same place");
+  await page.click(".segments >> text=Difference");
+  await settled(page);
+  assert.match(page.url(), /mm=difference/);
+  assert.deepEqual(await shown(), [first, second]);
+  assert.deepEqual(await page.$$eval(`${faces} .stack img`, (images) => images.map((image) => getComputedStyle(image).mixBlendMode)), ["normal", "difference"]);
+});
+
+test("images blink by themselves for readers who permit motion (requirement 25)", async () => {
+  const [first, second] = here.made.runs;
+  const own = await open(here.browser, here.server.url, { reducedMotion: "no-preference" });
+  await visitRuns(here, `tab=media&s=${first},${second}&mm=blink`, own);
+  await own.page.waitForSelector(".stacks figcaption:has-text('digits-01')");
+  await own.page.waitForSelector(".stacks figcaption:has-text('digits-00')");
+  await own.page.click("button:has-text('Stop')");
+  assert.equal(await own.page.getAttribute("button:has-text('Start')", "aria-pressed"), "false");
+  await own.close();
+});
+
 test("experiments are a tree whose folders open the runs below them", async () => {
   await visit(here.tab, "/ui/experiments");
   await here.page.fill('input[aria-label="Filter experiments"]', "digits");

@@ -181,6 +181,30 @@ test("an endpoint that cannot be loaded says why", async () => {
   await rest(server.url, "2.0/serving-endpoints/broken-endpoint", undefined, "DELETE");
 });
 
+test("lineage leads from a dataset to an endpoint and back, as graph and as table (requirement 36)", async () => {
+  const { page, server, made } = here;
+  const dataset = { name: "<i>digits</i>", digest: "5f2c", source_type: "local", source: "{}" };
+  await call(server.url, "runs/log-inputs", { run_id: made.runs[1], datasets: [{ dataset, tags: [] }] });
+  await rest(server.url, "2.0/serving-endpoints", { name: "followed", config: { served_entities: [{ entity_name: "digits", entity_version: "@champion", scale_to_zero_enabled: true, workload_size: "Small" }] } });
+  const chain = [["dataset", "<i>digits</i> (5f2c)"], ["run", "digits-01"], ["version", "digits version 2"], ["alias", "digits@champion"], ["endpoint", "followed"]];
+  for (const [kind, id] of [["dataset", `${made.id}/<i>digits</i>@5f2c`], ["endpoint", "followed"]]) {
+    await visit(here.tab, `/ui/lineage?${new URLSearchParams({ kind, id })}`);
+    assert.deepEqual((await page.$$eval(".node .words", (nodes) => nodes.map((node) => node.innerText.split("\n")))).map(([name, of]) => [of, name]).sort(), [...chain].sort(), kind);
+    assert.match(await page.textContent(".node.start"), kind === "dataset" ? /digits/ : /followed/);
+    await page.click("button:has-text('Table')");
+    const lines = await page.$$eval("table.list tbody tr", (rows) => rows.map((row) => row.innerText.replace(/\s+/g, " ").trim()));
+    for (const [at, [from, name]] of chain.slice(0, -1).entries()) {
+      const [to, next] = chain[at + 1];
+      assert.ok(lines.some((line) => line.startsWith(`${from} ${name}`) && line.endsWith(`${to} ${next}`)), `${name} to ${next}: ${lines.join("; ")}`);
+    }
+    assert.deepEqual(await findings(page), []);
+  }
+  await page.click("table.list a:has-text('followed')");
+  await settled(page);
+  assert.match(page.url(), /\/ui\/serving\/followed/);
+  await rest(server.url, "2.0/serving-endpoints/followed", undefined, "DELETE");
+});
+
 /** Writes a frame as the server does: a header in JSON, then columns at multiples of eight. */
 function frameOf(rows, meta, columns) {
   const parts = [];

@@ -47,6 +47,14 @@ async function manyKeys() {
   return experiment_id;
 }
 
+/** A run with ten metrics, to compare the page of many metrics with. */
+async function fewKeys() {
+  const experiment_id = await newExperiment("/few");
+  const run_id = await createRun(experiment_id, "narrow", 0);
+  for (const step of [0, 1]) await logAll(run_id, "metrics", Array.from({ length: 10 }, (_, at) => ({ key: `layer/w${at}`, value: at + step, step, timestamp: step })), 1000);
+  return experiment_id;
+}
+
 async function longCurve() {
   const experiment_id = await newExperiment("/long");
   const run_id = await createRun(experiment_id, "long", 0);
@@ -56,10 +64,11 @@ async function longCurve() {
 
 let many;
 let wide;
+let few;
 let long;
 
 const here = stage("empty", async () => {
-  [many, wide, long] = await Promise.all([manyRuns(), manyKeys(), longCurve()]);
+  [many, wide, few, long] = await Promise.all([manyRuns(), manyKeys(), fewKeys(), longCurve()]);
 });
 
 test("a jump to a far row shows the right runs with few rows and bytes (requirements 1 and 5)", async () => {
@@ -117,6 +126,19 @@ test("12,345 metrics open with few cards, requests and bytes (requirements 4 and
   await page.fill(".metric-filter input", "w1234\\d$");
   await page.waitForFunction(() => document.querySelectorAll("[data-card]").length === 5);
   await own.close();
+});
+
+test("12,345 metrics ask for and build at most half as much again as ten (requirement 4)", async () => {
+  const cost = async (experiment) => {
+    const own = await open(here.browser, here.server.url);
+    await visit(own, `/ui/runs?e=${experiment}`);
+    const requests = own.seen.requests.filter((request) => request.includes("/api/v1/") && !request.includes("/events")).length;
+    const [elements, cards, drawn] = await own.page.evaluate(() => [document.querySelectorAll("main *").length, document.querySelectorAll("[data-card]").length, [...document.querySelectorAll("[data-card] canvas:not(.front)")].reduce((sum, canvas) => sum + canvas.penLog().length, 0)]);
+    await own.close();
+    return { requests, elements, cards, drawn };
+  };
+  const [small, large] = [await cost(few), await cost(wide)];
+  for (const [what, limit] of Object.entries(small)) assert.ok(large[what] <= limit * 1.5, `${what}: ${large[what]} for 12,345 metrics, ${limit} for ten`);
 });
 
 test("a spike in 100,000 points is drawn at every zoom, down to the point (requirements 2 and 3)", async () => {

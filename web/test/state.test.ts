@@ -25,7 +25,7 @@ function randomView(next: () => number): View {
     smoothing: pick([null, { kind: "time_ema" as const, amount: 0.6 }, { kind: "window" as const, amount: 12 }]),
     outliers: next() < 0.5, band: pick(["std", "ci"]), zoom: pick([null, { low: 0, high: 10.5, follow: false }, { low: -1e-7, high: 1e20, follow: true }]), card: pick([null, "loss"]),
     pinnedCards: some(), overlays: [joinList(["a", "b,c"])], flippedSections: words(), compareAll: next() < 0.5,
-    scatterX: pick(WORDS), scatterY: "", scatterColour: "", parallelAxes: some(), brushes: [{ axis: "a:b,c", low: -1, high: 2.5 }], mediaStep: pick([null, 0, -3, 12]), peek: pick([null, "abc"]),
+    scatterX: pick(WORDS), scatterY: "", scatterColour: "", parallelAxes: some(), brushes: [{ axis: "a:b,c", low: -1, high: 2.5 }], mediaStep: pick([null, 0, -3, 12]), mediaMode: pick(["grid" as const, "blink" as const, "difference" as const]), peek: pick([null, "abc"]),
   };
 }
 

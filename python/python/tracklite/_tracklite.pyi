@@ -595,8 +595,8 @@ class Database:
     ) -> LineageGraph:
         """Returns what a run, a model or a version was made from, and what was made from it.
 
-        `node` is a handle, an ID, "models:/name/1" or "models:/name@alias". `direction` is "both",
-        "upstream" or "downstream".
+        `node` is a handle, an ID, "models:/name/1", "models:/name@alias", "tables:/name" or
+        "endpoints:/name". `direction` is "both", "upstream" or "downstream".
         """
     def lineage_table(
         self, node: _RunId | _ModelId, *, direction: _Direction = "both"

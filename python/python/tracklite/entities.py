@@ -542,7 +542,7 @@ class SalvageReport:
 class LineageNode:
     """A thing in a lineage.
 
-    `kind` is "dataset", "run", "logged model", "model version" or "alias".
+    `kind` is "table", "dataset", "run", "logged model", "model version", "alias" or "endpoint".
     """
 
     kind: str

@@ -53,6 +53,8 @@ struct Edge {
 
 /// The prefix of the addresses of versions and aliases.
 const REGISTRY: &str = "models:/";
+const TABLES: &str = "tables:/";
+const ENDPOINTS: &str = "endpoints:/";
 
 fn graph(call: &Call) -> Outcome<Reply> {
     let args = &call.args;
@@ -122,13 +124,18 @@ fn node(kind: &str, id: &str) -> Outcome<LineageNode> {
             let (name, version) = parts.ok_or_else(|| malformed("models:/NAME/VERSION"))?;
             Ok(LineageNode::ModelVersion { name: name.to_owned(), version })
         }
+        "table" => Ok(LineageNode::Table(id.strip_prefix(TABLES).unwrap_or(id).to_owned())),
+        "endpoint" => {
+            Ok(LineageNode::Endpoint(id.strip_prefix(ENDPOINTS).unwrap_or(id).to_owned()))
+        }
         "alias" => {
             let parts = address.rsplit_once('@');
             let (name, alias) = parts.ok_or_else(|| malformed("models:/NAME@ALIAS"))?;
             Ok(LineageNode::Alias { name: name.to_owned(), alias: alias.to_owned() })
         }
         other => Err(Failure::invalid(format!(
-            "unknown kind {other:?}: expected run, dataset, model, version or alias"
+            "unknown kind {other:?}: expected run, dataset, table, model, version, alias or \
+             endpoint"
         ))),
     }
 }

@@ -20,6 +20,7 @@ mod limits;
 mod page_attacks;
 mod page_curves;
 mod page_events;
+mod page_groups;
 mod page_models;
 mod page_query;
 mod page_rooms;

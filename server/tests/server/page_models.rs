@@ -1,7 +1,9 @@
 //! Registered models and lineage of the page's API.
 
 use serde_json::{Value, json};
+use tracklite::endpoint::{EndpointSpec, ServedModel};
 use tracklite::inputs::Dataset;
+use tracklite::table::{ColumnType, TableSpec};
 
 use crate::client::Served;
 
@@ -75,18 +77,24 @@ fn lineage_has_places() {
     let served = Served::new();
     let experiment = served.database.default_experiment().unwrap();
     let run = experiment.start_run("training").unwrap();
-    run.log_dataset(Dataset::new("iris/a@b", "5f2c", "local", "x"), "train").unwrap();
+    run.log_dataset(Dataset::new("ml.a.iris", "version-1", "tracklite_table", "{}"), "train")
+        .unwrap();
+    let columns = TableSpec::new().column("user", ColumnType::Long);
+    served.database.tables().create("ml.a.iris", &columns).unwrap();
     let model = experiment.new_logged_model().name("m").source_run(run.id()).create().unwrap();
     let churn = served.database.registry().create_model("churn").unwrap();
     churn.new_version(&format!("models:/{}", model.id())).create().unwrap();
     churn.set_alias("champion", 1).unwrap();
+    let spec = EndpointSpec::new().serve(ServedModel::alias("churn", "champion"));
+    served.database.endpoints().create("live", &spec).unwrap();
     let graph = served.get(&format!("/api/v1/lineage?kind=run&id={}", run.id())).expect(200);
     let nodes = graph["nodes"].as_array().unwrap();
     let placed = |kind: &str| {
         let node = nodes.iter().find(|node| node["kind"] == kind).unwrap();
         (node["id"].as_str().unwrap().to_owned(), node["layer"].as_u64().unwrap())
     };
-    for (layer, kind) in (0..).zip(["dataset", "run", "model", "version", "alias"]) {
+    let chain = ["table", "dataset", "run", "model", "version", "alias", "endpoint"];
+    for (layer, kind) in (0..).zip(chain) {
         let (id, found) = placed(kind);
         assert_eq!(found, layer, "{kind}");
         // Each id is taken again, and from each node the whole chain is found.
@@ -94,15 +102,21 @@ fn lineage_has_places() {
         let again = served.get(&format!("/api/v1/lineage?kind={kind}&id={id}")).expect(200);
         assert_eq!(again, graph, "{kind}");
     }
-    assert_eq!(graph["edges"].as_array().unwrap().len(), 4);
+    assert_eq!(graph["edges"].as_array().unwrap().len(), 6);
     let target = format!("/api/v1/lineage?kind=run&id={}", run.id());
     let up = served.get(&format!("{target}&direction=up")).expect(200);
-    assert_eq!(up["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(up["nodes"].as_array().unwrap().len(), 3);
     let near = served.get(&format!("{target}&depth=1")).expect(200);
     assert_eq!(near["nodes"].as_array().unwrap().len(), 3);
     for bad in ["direction=left", "depth=-1", "depth=x", "kind=other&id=1", "kind=version&id=churn"]
     {
         served.get(&format!("{target}&{bad}")).fails(400, "INVALID_PARAMETER_VALUE");
     }
-    served.get("/api/v1/lineage?kind=alias&id=churn@no").fails(404, "RESOURCE_DOES_NOT_EXIST");
+    for missing in ["alias&id=churn@no", "table&id=ml.a.none", "endpoint&id=none"] {
+        let target = format!("/api/v1/lineage?kind={missing}");
+        served.get(&target).fails(404, "RESOURCE_DOES_NOT_EXIST");
+    }
+    run.log_dataset(Dataset::new("iris/a@b", "5f2c", "local", "x"), "train").unwrap();
+    let odd = format!("/api/v1/lineage?kind=dataset&id={}/iris/a%40b%405f2c", experiment.id());
+    assert_eq!(served.get(&odd).expect(200)["nodes"].as_array().unwrap().len(), 6);
 }

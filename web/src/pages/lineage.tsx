@@ -5,17 +5,20 @@ import { registryTick, runsTick } from "../live";
 import { copyText } from "../runs/export";
 import { runRow } from "../runs/rows";
 import { go, link, query, setQuery } from "../store";
-import type { Lineage, LineageNode, Model, QueryMeta } from "../types";
+import type { Lineage, LineageNode, Model, QueryMeta, StoredTable } from "../types";
 import { useLoad } from "../ui/load";
 import { Button, Empty, ErrorNote, Field, Icon, Segments } from "../ui/parts";
 import { BOX_HEIGHT, BOX_WIDTH, edgePath, mermaid, placeNodes, relatives, type Placed } from "./graph";
 
-const ICONS: Record<string, string> = { run: "runs", dataset: "dataset", model: "models", version: "models", alias: "pin", experiment: "experiments" };
+const ICONS: Record<string, string> = { run: "runs", dataset: "dataset", model: "models", version: "models", alias: "pin", experiment: "experiments", table: "tables", endpoint: "serving" };
 
 /** The id of an object without the kind that the graph puts before it. */
 function plainId({ id, kind }: LineageNode): string {
   return id.startsWith(`${kind}:`) ? id.slice(kind.length + 1) : id;
 }
+
+/** The id without the scheme of its address, as links may give it. */
+const bare = (id: string) => id.replace(/^(?:models|tables|endpoints):\//, "");
 
 function pageOf(node: LineageNode): string {
   const id = plainId(node);
@@ -25,6 +28,8 @@ function pageOf(node: LineageNode): string {
     const at = name.lastIndexOf("/");
     return link(["models", name.slice(0, at)], { v: name.slice(at + 1) });
   }
+  if (node.kind === "table") return link(["tables", bare(id)]);
+  if (node.kind === "endpoint") return link(["serving", bare(id)]);
   if (node.kind === "alias") return link(["models", id.replace(/^models:\//, "").replace(/@[^@]*$/, "")]);
   return link(["lineage"], { kind: node.kind, id });
 }
@@ -74,7 +79,7 @@ function Picture({ graph, start }: { graph: Lineage; start: string }) {
             return <path key={at} d={edgePath(a, b)} class={lit ? (kin ? "lit" : "") : "faded"}>{label ? <title>{label}</title> : null}</path>;
           })}
         </svg>
-        {placed.map((node) => <Box key={node.id} node={node} faint={kin !== null && !kin.has(node.id)} hover={setNear} isStart={plainId(node) === start} />)}
+        {placed.map((node) => <Box key={node.id} node={node} faint={kin !== null && !kin.has(node.id)} hover={setNear} isStart={bare(plainId(node)) === bare(start)} />)}
       </div>
     </div>
   );
@@ -116,7 +121,7 @@ export function LineageGraph({ kind, id }: { kind: string; id: string }) {
         <Button label="Show as a table" words="Table" pressed={asTable} onClick={() => setAsTable(!asTable)} />
         <Button icon="copy" label="Copy for Mermaid" words="Mermaid" onClick={() => void copyText(mermaid(value), "the graph")} />
       </div>
-      {value.edges.length === 0 ? <Empty icon="lineage" title="Not linked to anything"><p>Lineage comes from datasets, logged models and registered versions.</p></Empty> : asTable ? <GraphTable graph={value} /> : <Picture graph={value} start={id} />}
+      {value.edges.length === 0 ? <Empty icon="lineage" title="Not linked to anything"><p>Lineage comes from tables, datasets, models, versions and endpoints.</p></Empty> : asTable ? <GraphTable graph={value} /> : <Picture graph={value} start={id} />}
     </div>
   );
 }
@@ -129,16 +134,19 @@ interface Start {
 }
 
 async function startsOf(signal: AbortSignal): Promise<Start[]> {
-  const [{ models }, runs] = await Promise.all([
+  const [{ models }, { tables }, { endpoints }, runs] = await Promise.all([
     getJson<{ models: Model[] }>("models", {}, signal),
+    getJson<{ tables: StoredTable[] }>("tables", {}, signal),
+    getJson<{ endpoints: { name: string }[] }>("endpoints", {}, signal),
     postFrame<QueryMeta>("runs/query", { filter: "", order: ["attributes.start_time DESC"], view: "active", group: null, columns: [], offset: 0, limit: 50 }, signal),
   ]);
+  const rooms = [...endpoints.map(({ name }) => ({ kind: "endpoint", id: name, words: name, detail: "endpoint" })), ...tables.map(({ name }) => ({ kind: "table", id: name, words: name, detail: "table" }))];
   const named = models.filter(({ latest }) => latest !== null).map(({ name, latest, versions }) => ({ kind: "version", id: `models:/${name}/${latest}`, words: name, detail: `newest of ${plural(versions, "version")}` }));
   const listed = Array.from({ length: runs.rows }, (_, row) => {
     const { id, name } = runRow(runs, row);
     return { kind: "run", id, words: name, detail: "run" };
   });
-  return [...named, ...listed];
+  return [...named, ...rooms, ...listed];
 }
 
 function StartList() {

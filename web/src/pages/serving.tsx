@@ -7,6 +7,7 @@ import type { Endpoint, EndpointCounters, EndpointFacts, Served } from "../types
 import { useLoad } from "../ui/load";
 import { Empty, ErrorNote, Field, Icon } from "../ui/parts";
 import { HowToCall, RecentRequests, TestCall } from "./calling";
+import { LineageGraph } from "./lineage";
 
 /** The counters of an endpoint, summed over its served models. */
 interface Sums {
@@ -191,6 +192,7 @@ function EndpointPage({ name }: { name: string }) {
         <TestCall facts={facts} isReady={endpoint.state.ready === "READY"} />
         <HowToCall facts={facts} />
         <RecentRequests table={facts.table} />
+        <section><h3>Lineage</h3><div class="lineage-box"><LineageGraph kind="endpoint" id={name} /></div></section>
       </div>
     </div>
   );

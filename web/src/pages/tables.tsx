@@ -10,6 +10,7 @@ import { link, place, query, setQuery } from "../store";
 import type { QueryMeta, StoredTable, TableVersions, WindowMeta } from "../types";
 import { useLoad } from "../ui/load";
 import { Button, Empty, ErrorNote, Field, Icon, Tabs } from "../ui/parts";
+import { LineageGraph } from "./lineage";
 import { WindowTable } from "./tablewindow";
 
 const WINDOW = 200;
@@ -142,12 +143,13 @@ function Used({ table }: { table: StoredTable }) {
   );
 }
 
-const TABS = [{ id: "rows", words: "Rows" }, { id: "columns", words: "Columns" }, { id: "versions", words: "Versions" }, { id: "used", words: "Used by" }];
+const TABS = [{ id: "rows", words: "Rows" }, { id: "columns", words: "Columns" }, { id: "versions", words: "Versions" }, { id: "used", words: "Used by" }, { id: "lineage", words: "Lineage" }];
 
 function Part({ found, tab }: { found: TableVersions; tab: string }) {
   switch (tab) {
     case "columns": return <Columns table={found.table} />;
     case "versions": return <Versions found={found} />;
+    case "lineage": return <LineageGraph kind="table" id={found.table.name} />;
     case "used": return <Used table={found.table} />;
     default: return <Rows table={found.table} />;
   }

@@ -1,7 +1,7 @@
 import { number } from "../format";
 import type { Look } from "./chart";
 import type { Pen } from "./pen";
-import { makeScale, type Scale } from "./scale";
+import { makeScale, type Scale, type Tick } from "./scale";
 
 export interface Axis {
   name: string;
@@ -24,7 +24,7 @@ function spanOf(values: Float64Array): [number, number, boolean] {
     if (value > high) high = value;
   }
   if (!(low <= high)) return [0, 1, false];
-  return [low, high, low > 0 && high / low > 100];
+  return [low, high, low > 0 && high / low > 20];
 }
 
 const FEW = 6;
@@ -39,7 +39,7 @@ function fewValues(values: Float64Array): number[] | null {
   return [...seen];
 }
 
-/** Chooses the scale of an axis: categories evenly, positive values over more than two decades by logarithm. */
+/** Chooses the scale of an axis: categories evenly, positive values by logarithm if the largest is over 20 times the smallest. */
 export function axisScale(values: Float64Array, categories: readonly string[] | null, height: number, flipped: boolean): Scale {
   const [bottom, top] = flipped ? [TOP, height - BOTTOM] : [height - BOTTOM, TOP];
   if (!categories) {
@@ -73,6 +73,18 @@ function strokeLine(pen: Pen, axes: readonly Axis[], at: number, height: number,
   pen.stroke({ colour, width, alpha });
 }
 
+/** Ticks nearer than this cannot be read. */
+const APART = 13;
+
+/** Leaves out each tick whose label would lie on that of another one. */
+function apart(scale: Scale): Tick[] {
+  const kept: Tick[] = [];
+  for (const tick of scale.ticks(6)) {
+    if (tick.label !== "" && kept.every(({ value }) => Math.abs(scale.to(value) - scale.to(tick.value)) >= APART)) kept.push(tick);
+  }
+  return kept;
+}
+
 function drawAxis(pen: Pen, { words, scale, left, brushes }: Axis, height: number, look: Look): void {
   pen.text(left, 12, words.length > 20 ? `${words.slice(0, 19)}…` : words, { colour: look.text, size: 12, align: "center", bold: true });
   pen.begin();
@@ -83,11 +95,10 @@ function drawAxis(pen: Pen, { words, scale, left, brushes }: Axis, height: numbe
     const [a, b] = [scale.to(low), scale.to(high)];
     pen.rect(left - 7, Math.min(a, b), 14, Math.max(2, Math.abs(b - a)), { colour: look.accent, alpha: 0.3 });
   }
-  for (const { value, label } of scale.ticks(6)) {
-    if (label === "") continue;
+  for (const { value, label } of apart(scale)) {
     const y = scale.to(value);
     const text = label.length > 12 ? `${label.slice(0, 11)}…` : label;
-    pen.rect(left + 5, y - 7, text.length * 6.2 + 4, 14, { colour: look.paper, alpha: 0.75 });
+    pen.rect(left + 5, y - 7, text.length * 6.2 + 4, 14, { colour: look.paper, alpha: 0.9 });
     pen.text(left + 7, y, text, { colour: look.faint, size: 11 });
     pen.begin();
     pen.move(left - 3, y);

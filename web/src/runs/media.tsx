@@ -3,7 +3,8 @@ import { address, getJson, isAbort, messageOf } from "../api";
 import { cut, plural } from "../format";
 import { change, link, view } from "../store";
 import type { FileEntry } from "../types";
-import { Button, Empty, ErrorNote } from "../ui/parts";
+import { Button, Empty, ErrorNote, Segments } from "../ui/parts";
+import { MEDIA_MODES, PictureStack } from "./blink";
 import { atStep, readPicture, type Picture } from "./pictures";
 import { compared, ink, nameOf } from "./rows";
 
@@ -82,7 +83,7 @@ export function MediaPane() {
   const all = compared(view.value);
   const runs = all.slice(0, MOST_RUNS);
   const { pictures, error } = usePictures(runs);
-  const step = view.value.mediaStep;
+  const { mediaStep: step, mediaMode: mode } = view.value;
   if (error) return <ErrorNote message={error} />;
   if (!pictures) return null;
   const flat = [...pictures.values()].flat();
@@ -93,10 +94,11 @@ export function MediaPane() {
     <div class="pane">
       <div class="bar">
         <StepSlider steps={steps} step={step} choose={(next) => change({ mediaStep: next }, true)} />
+        {runs.length > 1 ? <Segments label="Ways to compare" options={MEDIA_MODES} value={mode} choose={(next) => change({ mediaMode: next }, true)} /> : null}
         <span class="spacer" />
         {all.length > runs.length ? <span class="fact">first {MOST_RUNS} of {plural(all.length, "run")}</span> : null}
       </div>
-      <PictureGrid runs={runs} pictures={pictures} keys={keys} step={step} />
+      {mode === "grid" || runs.length < 2 ? <PictureGrid runs={runs} pictures={pictures} keys={keys} step={step} /> : <PictureStack runs={runs} pictures={pictures} keys={keys} step={step} mode={mode} />}
     </div>
   );
 }
