@@ -8,13 +8,16 @@ use crate::python::Environment;
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
 use crate::steps::WORKSPACE;
 
+/// The packages of the clients.
+pub(crate) const REQUIREMENTS: &str = "server/tests/clients/requirements.txt";
+
 /// Builds the program and the wheel, and runs the tests of the clients against them.
 pub(crate) fn check(context: &Context) -> StepResult {
     // The selection of the other steps, so that nothing is built twice.
     let words = format!("build --release --locked {WORKSPACE} --bin tracklite");
     run_command(&mut context.cargo(&words))?;
     let environment = Environment::prepare(context)?;
-    environment.add(context, Path::new("server/tests/clients/requirements.txt"))?;
+    environment.add(context, Path::new(REQUIREMENTS))?;
     environment.install_wheel(context)?;
     let types = "--strict --allow-untyped-calls server/tests/clients tests/guide";
     let configuration = context.root.join("python/pyproject.toml");
@@ -52,7 +55,7 @@ fn run_file(context: &Context, file: &str, (name, value): (&str, &str)) -> StepR
     let words = format!("build --release --locked {WORKSPACE} --bin tracklite");
     run_command(&mut context.cargo(&words))?;
     let environment = Environment::prepare(context)?;
-    environment.add(context, Path::new("server/tests/clients/requirements.txt"))?;
+    environment.add(context, Path::new(REQUIREMENTS))?;
     environment.install_wheel(context)?;
     let mut pytest = environment.program(context, "pytest");
     pytest.current_dir(context.root.join("server/tests/clients")).env(name, value);

@@ -42,7 +42,7 @@ pub(crate) fn install() -> Result<(), String> {
     let context = Context::new()?;
     let environment = Environment::prepare(&context)?;
     environment.install_wheel(&context)?;
-    println!("installed: try {}", environment.folder.join("bin").join("python").display());
+    println!("installed: try {}", environment.python().display());
     Ok(())
 }
 
@@ -83,6 +83,11 @@ impl Environment {
         fs::write(&stamp, wanted).map_err(|error| locate(&stamp, &error))
     }
 
+    /// Returns its Python.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.folder.join("bin").join("python")
+    }
+
     /// Returns a command for a program of the environment, started in the folder of the package.
     /// `python -m` would import the package from that folder, which has no native module.
     pub(crate) fn program(&self, context: &Context, name: &str) -> Command {
@@ -100,7 +105,7 @@ impl Environment {
         let wheels = context.scratch("wheels")?;
         let words = "build --release --locked --compatibility linux --interpreter";
         let mut command = self.program(context, "maturin");
-        command.args(words.split(' ')).arg(self.folder.join("bin").join("python"));
+        command.args(words.split(' ')).arg(self.python());
         run_command(command.arg("--out").arg(&wheels))?;
         let entries = fs::read_dir(&wheels).map_err(|error| locate(&wheels, &error))?;
         let wheel = entries.flatten().map(|entry| entry.path()).next();

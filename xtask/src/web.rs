@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::clients::REQUIREMENTS;
+use crate::python::Environment;
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
 use crate::steps::WORKSPACE;
 
@@ -34,6 +36,10 @@ pub(crate) fn check(context: &Context) -> StepResult {
     let mut pages = npm(&folder);
     pages.args(["run", "--silent", "test:pages"]);
     pages.env("TRACKLITE", context.target.join("release").join("tracklite"));
+    // The pages of endpoints show a model of MLflow.
+    let environment = Environment::prepare(context)?;
+    environment.add(context, Path::new(REQUIREMENTS))?;
+    pages.env("TRACKLITE_PYTHON", environment.python());
     run_command(&mut pages)?;
     Ok(Outcome::Passed)
 }
