@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,10 @@ const OTHER_SIGN_INS: &[&str] = &[
 
 /// The reason why an attempt must end early.
 #[derive(Debug, Default)]
-pub(crate) struct Stop(AtomicU8);
+pub(crate) struct Stop {
+    reason: AtomicU8,
+    is_runner_ending: AtomicBool,
+}
 
 impl Stop {
     const NONE: u8 = 0;
@@ -55,16 +58,21 @@ impl Stop {
             JobResult::InternalError => Stop::RUNNER_ENDS,
             _ => Stop::CANCELED,
         };
+        if reason == Stop::RUNNER_ENDS {
+            self.is_runner_ending.store(true, Ordering::Release);
+        }
         // The first reason counts.
-        let _ = self.0.compare_exchange(Stop::NONE, reason, Ordering::AcqRel, Ordering::Acquire);
+        let _ =
+            self.reason.compare_exchange(Stop::NONE, reason, Ordering::AcqRel, Ordering::Acquire);
     }
 
+    /// Returns whether the runner ends, whatever ended the attempt.
     fn is_of_runner(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Stop::RUNNER_ENDS
+        self.is_runner_ending.load(Ordering::Acquire)
     }
 
     fn reason(&self) -> Option<(JobResult, &'static str)> {
-        match self.0.load(Ordering::Acquire) {
+        match self.reason.load(Ordering::Acquire) {
             Stop::NONE => None,
             Stop::TIMED_OUT => Some((JobResult::TimedOut, "the run took longer than its timeout")),
             Stop::RUNNER_ENDS => Some((JobResult::InternalError, "the runner was stopped")),
@@ -107,17 +115,24 @@ pub(crate) fn execute(
         None => run(database, machine, environment, task, stop),
     };
     let what = format!("the end of task {:?} of run {}", task.key, task.run);
-    let mut give_up = None;
+    let (mut give_up, mut is_told) = (None, false);
     while let Err(error) = database.jobs().end_attempt(task, &ended) {
         if stop.is_of_runner() {
             give_up = give_up.or_else(|| Some(Instant::now() + GRACE));
         }
-        if error.kind() == ErrorKind::NotFound || give_up.is_some_and(|at| at <= Instant::now()) {
+        let may_pass = matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::Io | ErrorKind::Locked | ErrorKind::Index
+        );
+        if !may_pass || give_up.is_some_and(|at| at <= Instant::now()) {
             log::error!("{what} is lost: {error}");
             return;
         }
         // Without its end, the run would never end. A full disk may have space again later.
-        log::warn!("{what} is written later: {error}");
+        if !is_told {
+            log::warn!("{what} is written later: {error}");
+            is_told = true;
+        }
         std::thread::sleep(RETRY);
     }
 }

@@ -13,8 +13,11 @@ use crate::zygote::Zygote;
 /// A Python with the packages that models need.
 pub(crate) struct Environment {
     python: PathBuf,
+    /// The Python that encloses this one, because this one's packages came with a model.
+    enclosed_by: Option<PathBuf>,
     /// The process that forks its workers.
     zygote: Mutex<Option<Arc<Zygote>>>,
+    #[expect(dead_code, reason = "it is held, not read")]
     in_use: Option<InUse>,
 }
 
@@ -44,29 +47,43 @@ impl Drop for InUse {
 }
 
 impl Environment {
-    /// Returns the environment of a Python program.
-    pub(crate) fn new(python: PathBuf, in_use: Option<InUse>) -> Environment {
-        Environment { python, zygote: Mutex::default(), in_use }
+    /// Returns the environment of a Python program that is trusted.
+    pub(crate) fn trusted(python: PathBuf) -> Environment {
+        Environment { python, enclosed_by: None, zygote: Mutex::default(), in_use: None }
+    }
+
+    /// Returns the environment in a folder, whose packages came with a model. Its Python may run
+    /// code of theirs when it starts, so a trusted one encloses it first.
+    pub(crate) fn enclosed(place: &Path, by: PathBuf, in_use: InUse) -> Environment {
+        let (zygote, in_use) = (Mutex::default(), Some(in_use));
+        Environment { python: program(place), enclosed_by: Some(by), zygote, in_use }
     }
 
     /// Returns the process that forks workers. Starts one if there is none, or the last one has
-    /// died.
+    /// died. `network` is whether code of models may use the network.
     pub(crate) async fn zygote(
         &self,
         program: &Path,
         socket: &Path,
+        network: bool,
     ) -> Result<Arc<Zygote>, String> {
         let mut kept = self.zygote.lock().await;
         if let Some(zygote) = kept.as_ref().filter(|zygote| zygote.is_alive()) {
             return Ok(Arc::clone(zygote));
         }
         let python = python::found(&self.python)?;
-        let zygote = Arc::new(Zygote::start(&python, program, socket).await.map_err(|reason| {
-            match self.in_use {
-                Some(_) => format!("{reason}: are all packages in its requirements.txt?"),
-                None => reason,
+        let started = match &self.enclosed_by {
+            None => Zygote::start(&python, &[program, socket]).await,
+            Some(trusted) => {
+                let (word, network) = ("--enclose", if network { "open" } else { "closed" });
+                let words = [program, word.as_ref(), &python, network.as_ref(), socket];
+                let started = Zygote::start(&python::found(trusted)?, &words).await;
+                started.map_err(|reason| {
+                    format!("{reason}: are all packages in its requirements.txt?")
+                })
             }
-        })?);
+        };
+        let zygote = Arc::new(started?);
         *kept = Some(Arc::clone(&zygote));
         Ok(zygote)
     }
@@ -78,6 +95,6 @@ pub(crate) fn is_made(place: &Path) -> bool {
 }
 
 /// Returns the Python of an environment in a folder.
-pub(crate) fn program(place: &Path) -> PathBuf {
+fn program(place: &Path) -> PathBuf {
     place.join("bin").join("python")
 }

@@ -18,7 +18,7 @@ use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use crate::environment::{Environment, InUse, is_made, program};
+use crate::environment::{Environment, InUse, is_made};
 use crate::python;
 use crate::tail::Tail;
 
@@ -76,7 +76,7 @@ impl Environments {
         if let Some(folder) = folder.clone() {
             spawn_blocking(move || remove_old(&folder, KEPT));
         }
-        let own = Arc::new(Environment::new(python.clone(), None));
+        let own = Arc::new(Environment::trusted(python.clone()));
         Environments { own, python, maker, folder, open: Mutex::default() }
     }
 
@@ -96,7 +96,7 @@ impl Environments {
         }
         let place = folder.join(&key);
         let in_use = self.made(&place, model, log).await?;
-        let made = Arc::new(Environment::new(program(&place), Some(in_use)));
+        let made = Arc::new(Environment::enclosed(&place, self.python.clone(), in_use));
         // Another load may have been faster. Then both have one process that forks workers.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, known| known.strong_count() > 0);
@@ -154,7 +154,12 @@ impl Environments {
                 // It may have been removed, or made, before the lock was taken.
                 Ok(()) if is_there != is_made(place) => continue,
                 Ok(()) if is_there => return Ok(InUse::new(lock)),
-                Ok(()) => self.make(place, model, log).await?,
+                Ok(()) => {
+                    self.make(place, model, log).await?;
+                    if !is_made(place) {
+                        return Err(not_installed("it has no Python afterwards", log));
+                    }
+                }
                 Err(TryLockError::WouldBlock) => sleep(LOCK_EVERY).await,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
@@ -180,10 +185,18 @@ impl Environments {
         let ended = timeout(BUILD_TIMEOUT, async { tokio::join!(child.wait(), both).0 }).await;
         drop(input);
         match ended {
-            Ok(Ok(status)) if status.success() => {}
-            Ok(Ok(status)) => {
-                return Err(not_installed(&format!("the installation ended with {status}"), log));
-            }
+            // The program kills itself with all its children, so it leaves its exit code here.
+            Ok(Ok(status)) => match fs::read_to_string(making.path().join("code")).as_deref() {
+                Ok("0") => {}
+                Ok(code) => {
+                    let reason = format!("the installation ended with exit code {code}");
+                    return Err(not_installed(&reason, log));
+                }
+                Err(_) => {
+                    let reason = format!("the installation ended with {status}");
+                    return Err(not_installed(&reason, log));
+                }
+            },
             Ok(Err(error)) => return Err(failed(error)),
             Err(_) => {
                 let limit = BUILD_TIMEOUT.as_secs() / 60;
@@ -196,7 +209,10 @@ impl Environments {
         }
         fs::rename(making.path().join("environment"), place).map_err(failed)?;
         let removed = spawn_blocking(move || making.close());
-        removed.await.map_err(io::Error::other).flatten().map_err(failed)
+        if let Err(error) = removed.await.map_err(io::Error::other).flatten() {
+            log::warn!("the rest of making {} cannot be removed: {error}", place.display());
+        }
+        Ok(())
     }
 }
 

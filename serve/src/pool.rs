@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracklite::endpoint::ServingLane;
 
@@ -17,9 +16,8 @@ use crate::files::Source;
 use crate::job::{Job, Outcome, Place};
 use crate::lookups::Lookups;
 use crate::meter::{Measures, Meter};
-use crate::native;
 use crate::shape::Shape;
-use crate::shortcut::Shortcut;
+use crate::shortcut::{Shortcut, described};
 use crate::tail::Tail;
 use crate::worker::{Failed, Worker};
 use crate::workshop::Workshop;
@@ -229,36 +227,6 @@ impl Pool {
     }
 }
 
-/// Has the model of a worker described. Returns the worker if it can still be used, the native
-/// answers if there are any, and a line for the log of the model.
-async fn described(
-    first: Option<Worker>,
-    name: &str,
-) -> (Option<Worker>, Option<Shortcut>, String) {
-    let Some(mut worker) = first else { return (None, None, String::new()) };
-    let (worker, found) = match worker.describe().await {
-        Ok(found) => (Some(worker), found),
-        Err(reason) => (None, Err(reason)),
-    };
-    // A large description is checked on a thread that may block.
-    let read = |bytes: Vec<u8>| spawn_blocking(move || native::read(&bytes));
-    let found = match found {
-        Ok(bytes) => read(bytes).await.unwrap_or_else(|error| Err(error.to_string())),
-        Err(reason) => Err(reason),
-    };
-    match found {
-        Ok(native) => {
-            let text = "its answers are computed without Python".to_owned();
-            (worker, Some(Shortcut::new(native, name.to_owned())), text)
-        }
-        Err(reason) => {
-            let text = format!("{name} is not computed without Python: {reason}");
-            log::warn!("{text}");
-            (worker, None, text)
-        }
-    }
-}
-
 fn busy(most: usize) -> Refusal {
     Refusal::Busy(format!(
         "too many requests wait for this model: at most {most}, and each at most {} s",
@@ -357,7 +325,8 @@ impl Task {
             match end {
                 End::Closed => return,
                 End::Idle => {
-                    if !lane.is_short() {
+                    // It may have been woken for a request that another worker has taken.
+                    while !lane.is_short() {
                         tokio::select! {
                             () = lane.wake.notified() => {}
                             _ = self.closed.changed() => return,
@@ -405,7 +374,8 @@ impl Task {
             match waiting.try_recv() {
                 // One whose worker has died is answered alone, which shows whose fault it was.
                 Ok(job) if job.is_alone() => {
-                    self.held.push_back(job);
+                    drop(waiting);
+                    self.put_back(job);
                     return;
                 }
                 Ok(job) => {
@@ -473,6 +443,11 @@ impl Task {
         }
         job.was_retried = true;
         job.has_begun.store(false, Ordering::Relaxed);
+        self.put_back(job);
+    }
+
+    /// Leaves a request to whichever worker is free first.
+    fn put_back(&mut self, job: Job) {
         let Some(queue) = self.queue.upgrade() else { return };
         if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) = queue.try_send(job) {
             self.held.push_back(job);

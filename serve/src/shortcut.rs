@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
 use crate::answer::Request;
 use crate::job::Outcome;
-use crate::native::{Native, Next, Trust};
+use crate::native::{self, Native, Next, Trust};
+use crate::worker::Worker;
 
-/// Comparisons of given answers take at most one part of this of the time of a worker.
+/// A worker compares given answers for at most one second of this number.
 const COMPARED_PART: u32 = 20;
 /// How much of an answer the log gets.
 const LOGGED_MAX: usize = 200;
+/// How much of the words of a worker a log gets, in characters.
+const REASON_MAX: usize = 300;
 
 /// The native answers of a served model.
 #[derive(Debug)]
@@ -26,6 +31,39 @@ pub(crate) enum Found {
     Given(Vec<u8>, bool),
     /// The answer of the worker is given, and compared with this one.
     Tried(Vec<u8>),
+}
+
+/// Has the model of a worker described. Returns the worker if it can still be used, the native
+/// answers if there are any, and a line for the log of the model.
+pub(crate) async fn described(
+    first: Option<Worker>,
+    name: &str,
+) -> (Option<Worker>, Option<Shortcut>, String) {
+    let Some(mut worker) = first else { return (None, None, String::new()) };
+    let (worker, found) = match worker.describe().await {
+        Ok(found) => (Some(worker), found),
+        Err(reason) => (None, Err(reason)),
+    };
+    // A large description is checked on a thread that may block.
+    let read = |bytes: Vec<u8>| spawn_blocking(move || native::read(&bytes));
+    let found = match found {
+        Ok(bytes) => read(bytes).await.unwrap_or_else(|error| Err(error.to_string())),
+        Err(reason) => Err(reason),
+    };
+    match found {
+        Ok(native) => {
+            let text = "its answers are computed without Python".to_owned();
+            (worker, Some(Shortcut::new(native, name.to_owned())), text)
+        }
+        Err(reason) => {
+            // The worker is not trusted, so its words are one short line.
+            let printable = |symbol: char| if symbol.is_control() { ' ' } else { symbol };
+            let reason: String = reason.chars().map(printable).take(REASON_MAX).collect();
+            let text = format!("{name} is not computed without Python: {reason}");
+            log::warn!("{text}");
+            (worker, None, text)
+        }
+    }
 }
 
 impl Shortcut {

@@ -180,13 +180,15 @@ async fn outcome(pool: &Arc<Pool>, request: Request, within: Duration) -> Result
 
 /// Compares a native answer that was given with that of a worker. No worker is started for it.
 async fn compared(pool: Arc<Pool>, request: Request, body: Vec<u8>, within: Duration) {
-    let Some(shortcut) = &pool.shortcut else { return };
+    let Some(shortcut) = pool.shortcut.clone() else { return };
     let began = Instant::now();
     if !pool.is_asleep()
         && let Ok(outcome) = pool.answer(request, within, true).await
     {
         shortcut.compare(&body, &outcome);
     }
+    // Its workers may end meanwhile.
+    drop(pool);
     shortcut.rest(began.elapsed()).await;
 }
 

@@ -23,13 +23,20 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 import venv
 
 import worker
 
 REQUIREMENTS = "requirements.txt"
 # Raise this when environments are made in another way.
-FORM = 1
+FORM = 2
+# Lines that name packages and where they are searched, but no files.
+PLAIN = re.compile(
+    r"\s*(#.*|[\w.-]+(\[[\w ,.-]*\])?\s*([<>=!~][\w.*+!<>=~, -]*)?(;[^/#]*)?(\s#.*)?"
+    r"|--no-index|--(extra-)?index-url[ =]https?://\S+)?\s*"
+)
+FILES = re.compile(r"\.(whl|zip|tar|gz|bz2|xz|txt)\b")
 
 
 class UnusableError(Exception):
@@ -47,30 +54,32 @@ def inspect(model: str) -> dict[str, str]:
             "model with requirements, or serve it in the environment of the server"
         ) from None
     check_python(model)
-    names = [REQUIREMENTS, *re.split(r"[\s=,\"']+", requirements)]
-    hashes = {name: hash_of(os.path.join(model, name)) for name in files_in(model, names)}
+    if re.search(r"(?m)^\s*(-e|--editable)", requirements):
+        raise UnusableError(
+            "requirements.txt has an editable package, whose files are not kept: build a wheel of "
+            "it"
+        )
+    lines = requirements.splitlines()
+    is_plain = all(PLAIN.fullmatch(line) and not FILES.search(line) for line in lines)
+    # Other lines may lead to any file of the model, so all of them count.
+    names = [REQUIREMENTS] if is_plain else files_in(model)
+    hashes = {name: hash_of(os.path.join(model, name)) for name in names}
     facts = json.dumps([FORM, sys.version, sys.base_prefix, hashes], sort_keys=True)
     return {"key": hashlib.sha256(facts.encode()).hexdigest()[:32]}
 
 
-def files_in(model: str, names: list[str]) -> list[str]:
-    """Returns the files of the model with these names, and those in folders with these names."""
-    root = os.path.realpath(model)
-    found = []
-    for name in names:
-        place = os.path.realpath(os.path.join(root, name))
-        # Requirements may name anything, such as a file of the system.
-        if not name or os.path.commonpath([root, place]) != root:
-            continue
-        found += [place] if os.path.isfile(place) else []
-        for folder, _, files in os.walk(place):
-            found += [os.path.join(folder, file) for file in files]
-    return [os.path.relpath(path, root) for path in found]
+def files_in(model: str) -> list[str]:
+    """Returns the files of the model."""
+    found = [os.path.join(folder, file) for folder, _, files in os.walk(model) for file in files]
+    return [os.path.relpath(path, model) for path in found]
 
 
 def hash_of(path: str) -> str:
+    hashed = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+        while part := file.read(1 << 20):
+            hashed.update(part)
+    return hashed.hexdigest()
 
 
 def check_python(model: str) -> None:
@@ -104,7 +113,8 @@ def build(folder: str, model: str) -> int:
     programs = [os.path.dirname(os.path.realpath(found))] if found else []
     # Names of hosts are looked up with a file that may be a link.
     names = [os.path.dirname(os.path.realpath("/etc/resolv.conf"))]
-    worker.restrict([model, "/bin", *programs, *names], [folder])
+    certificates = [os.environ["SSL_CERT_FILE"]] if "SSL_CERT_FILE" in os.environ else []
+    worker.restrict([model, "/bin", *programs, *names, *certificates], [folder])
     show(f"making an environment with Python {sys.version.split()[0]}")
     venv.EnvBuilder(symlinks=True).create(place)
     command = installer(found, os.path.join(place, "bin", "python"))
@@ -121,10 +131,13 @@ def uv() -> str | None:
 def installer(found: str | None, python: str) -> list[str]:
     """Returns the command that installs the requirements."""
     if found:
-        os.environ.update(UV_NO_CACHE="1", UV_LINK_MODE="copy", UV_PYTHON_DOWNLOADS="never")
+        # A configuration in the folder of the model must not change what is installed.
+        os.environ.update(UV_NO_CONFIG="1", UV_NO_CACHE="1", UV_LINK_MODE="copy")
+        os.environ.update(UV_PYTHON_DOWNLOADS="never", UV_COMPILE_BYTECODE="1")
         return [found, "pip", "install", "--python", python, "-r", REQUIREMENTS]
     options = ["--no-input", "--no-cache-dir", "--disable-pip-version-check"]
-    options += ["--progress-bar=off", "--no-compile", "--no-warn-script-location"]
+    # It compiles the modules, because the models cannot write there.
+    options += ["--progress-bar=off", "--no-warn-script-location"]
     pip = [sys.executable, "-m", "pip", "--python", python]
     return [*pip, "install", *options, "-r", REQUIREMENTS]
 
@@ -148,7 +161,15 @@ def main() -> None:
         except UnusableError as error:
             print(json.dumps({"reason": str(error)}))
         return
-    sys.exit(build(sys.argv[2], sys.argv[3]))
+    code = 1
+    try:
+        code = build(sys.argv[2], sys.argv[3])
+    except Exception:
+        traceback.print_exc()
+    with open(os.path.join(sys.argv[2], "code"), "w", encoding="utf-8") as file:
+        file.write(str(code))
+    # With whatever the packages have left behind.
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -181,6 +181,27 @@ def count_of_threads() -> int:
 # ---------------------------------------------------------------------------------- a worker
 
 
+def enclose(python: str, network: str, path: str) -> None:
+    """Becomes the zygote of an environment whose packages came with a model.
+
+    They may run code as soon as their Python starts. So they get the limits before.
+    """
+    here, place = os.path.dirname(path), os.path.dirname(os.path.dirname(python))
+    own = os.path.join(here, "workers", f"zygote-{os.getpid()}")
+    os.mkdir(own)
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        # Those of the trusted Python lead to other packages.
+        del os.environ[name]
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR"):
+        os.environ[name] = own
+    # Each worker has files of its own in /proc. Landlock hides the memory of other processes.
+    readable = [place, "/proc", os.path.join(here, "program"), os.path.join(here, "models")]
+    restrict(readable, [os.path.join(here, "workers")])
+    if network == "closed":
+        close_network(is_local_open=True)
+    os.execv(python, [python, sys.argv[0], path])
+
+
 def run_worker(order: dict[str, Any], path: str) -> None:
     """Runs a worker in this process, which is a fork of the zygote, and ends it."""
     code = 1
@@ -309,8 +330,8 @@ def allow(libc: Any, call: tuple[int, int], place: str, rights: int) -> None:
     os.close(opened)
 
 
-def close_network() -> None:
-    """Refuses new sockets, where the kernel can. Those to the server are open already."""
+def close_network(is_local_open: bool = False) -> None:
+    """Refuses new sockets, where the kernel can. Those of this machine's files may stay open."""
     known = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
     machine = os.uname().machine
     if sys.platform != "linux" or machine not in known:
@@ -325,11 +346,15 @@ def close_network() -> None:
         (equal, 1, 0, architecture),
         (end, 0, 0, refuse),
         (load, 0, 0, 0),
-        (at_least, 3, 0, others),
+        (at_least, 5, 0, others),
         (equal, 2, 0, socket_call),
-        (equal, 1, 0, io_uring_setup),
+        (equal, 3, 0, io_uring_setup),
         (end, 0, 0, allow),
+        # The lower half of the first argument, which is the kind of the socket.
+        (load, 0, 0, 16),
+        (equal, 1, 0, socket.AF_UNIX),
         (end, 0, 0, refuse),
+        (end, 0, 0, allow if is_local_open else refuse),
     ]
     program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     filters = struct.pack("@HP", len(steps), ctypes.addressof(program))
@@ -560,6 +585,8 @@ def with_functions(features: dict[str, Any], data: bytes) -> bytes:
 
 def main() -> None:
     path = sys.argv[1]
+    if path == "--enclose":
+        enclose(*sys.argv[2:])
     if len(sys.argv) > 2:
         order = json.loads(sys.argv.pop())
         run_worker(order, path)

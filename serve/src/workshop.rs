@@ -168,7 +168,7 @@ impl Workshop {
         ticket: &str,
         (folder, frames): (TempDir, oneshot::Receiver<UnixStream>),
     ) -> Result<Worker, String> {
-        let zygote = source.environment.zygote(&self.program, &self.socket).await?;
+        let zygote = source.environment.zygote(&self.program, &self.socket, self.network).await?;
         self.mlflow.get_or_init(|| zygote.mlflow.clone());
         let order = ForkOrder {
             order: "fork",

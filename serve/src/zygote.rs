@@ -76,14 +76,10 @@ pub(crate) struct Zygote {
 }
 
 impl Zygote {
-    /// Starts a zygote, and waits until it has imported MLflow.
-    pub(crate) async fn start(
-        python: &Path,
-        program: &Path,
-        socket: &Path,
-    ) -> Result<Zygote, String> {
+    /// Starts a zygote with these words, and waits until it has imported MLflow.
+    pub(crate) async fn start(python: &Path, words: &[&Path]) -> Result<Zygote, String> {
         let mut command = Command::new(python);
-        command.arg(program).arg(socket).env_clear().envs(VARIABLES.iter().copied());
+        command.args(words).env_clear().envs(VARIABLES.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A signal that the terminal sends to the server must not end the workers first.
         command.process_group(0).kill_on_drop(true);

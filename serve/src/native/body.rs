@@ -7,6 +7,8 @@
 
 /// The largest whole number that a 64-bit float has together with all smaller ones.
 const WHOLE_MAX: u64 = 1 << 53;
+/// The most columns among which a name is searched that is not at its place.
+const SEARCHED_MAX: usize = 64;
 
 /// A column of the signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +102,8 @@ impl<'b> Reader<'b> {
         let is_it = |column: &Column| column.name.as_bytes() == name;
         match self.columns.get(expected).is_some_and(is_it) {
             true => Some(expected),
+            // In long records, the search would take longer than a worker does.
+            false if self.columns.len() > SEARCHED_MAX => None,
             false => self.columns.iter().position(is_it),
         }
     }

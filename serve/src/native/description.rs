@@ -19,6 +19,9 @@ const BYTES_MAX: usize = 128 << 20;
 const COLUMNS_MAX: usize = 4096;
 /// The longest label, written as JSON.
 const LABEL_BYTES_MAX: usize = 1024;
+/// The most samples and examples that are compared, which bounds the time of a description.
+const SAMPLES_MAX: usize = 512;
+const EXAMPLES_MAX: usize = 4;
 
 /// The first array: everything but the numbers, as JSON.
 #[derive(Deserialize)]
@@ -156,6 +159,14 @@ impl Native {
     }
 
     fn compared(&self, head: &Head, rows: &[f64]) -> Result<(), String> {
+        let samples = head.answers.len();
+        if samples > SAMPLES_MAX || head.examples.len() > EXAMPLES_MAX {
+            return Err(format!(
+                "it has {samples} samples and {} examples, at most {SAMPLES_MAX} and \
+                 {EXAMPLES_MAX} are read",
+                head.examples.len()
+            ));
+        }
         let rows = rows.chunks_exact(self.columns.len());
         if rows.len() != head.answers.len() || !rows.remainder().is_empty() {
             return Err(format!("{} of its rows have an answer", head.answers.len()));
@@ -168,8 +179,8 @@ impl Native {
                 return Err(format!("it predicts {found} in place of {wanted} for {row:?}"));
             }
         }
-        if sure * 2 <= head.answers.len() {
-            return Err(format!("only {sure} of {} rows are certain", head.answers.len()));
+        if sure * 2 <= samples {
+            return Err(format!("only {sure} of {samples} rows are certain"));
         }
         for (request, wanted) in &head.examples {
             let found = self.answer(request.as_bytes()).map(String::from_utf8);

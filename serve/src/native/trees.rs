@@ -59,20 +59,23 @@ impl Trees {
         let width = if takes_turns { 1 } else { start.len() };
         let nodes = nodes(arrays)?;
         let values = arrays.floats("values")?;
-        let (mut roots, mut steps, mut first) = (Vec::new(), 0, 0);
+        let (mut roots, mut steps, mut first) = (Vec::new(), start.len(), 0);
         for count in arrays.words("counts")? {
             let end = first + count as usize;
             let tree = nodes.get(first..end).filter(|tree| !tree.is_empty());
             let tree = tree.ok_or("a tree has no nodes, or more than there are")?;
-            steps += depth(tree, first, (columns, values.len().saturating_sub(width)))?;
+            // The way to a leaf, and the additions of its values.
+            steps += depth(tree, first, (columns, values.len().saturating_sub(width)))? + width;
+            if steps > STEPS_MAX {
+                return Err(format!(
+                    "a row takes {steps} steps or more, at most {STEPS_MAX} are taken"
+                ));
+            }
             roots.push(u32::try_from(first).map_err(|error| error.to_string())?);
             first = end;
         }
         if first != nodes.len() || roots.is_empty() || start.is_empty() || values.len() < width {
             return Err("the trees have not exactly their nodes, values and scores".to_owned());
-        }
-        if steps > STEPS_MAX {
-            return Err(format!("a row takes {steps} steps, at most {STEPS_MAX} are taken"));
         }
         Ok(Trees {
             nodes,
@@ -232,7 +235,7 @@ pub(super) mod tests {
         assert_eq!((one(0.5), one(0.5_f64.next_up())), (10.0, 20.0));
         assert_eq!((one(-0.0), one(f64::INFINITY), one(f64::NEG_INFINITY)), (10.0, 20.0, 10.0));
         assert_eq!(one(f64::NAN), 10.0, "NaN has a way of its own");
-        assert_eq!(trees.steps, 1);
+        assert_eq!(trees.steps, 3, "the start, the way and the addition");
     }
 
     #[test]
@@ -298,6 +301,11 @@ pub(super) mod tests {
             })
             .collect();
         let found = read(&bytes(&[&chain], &[1.0], &[0.0]), Sums::default()).unwrap_err();
+        assert!(found.contains("steps"), "{found}");
+        // Ways of no length, with many values.
+        let leaves: Vec<Nodes<'_>> = vec![&[(LEAF, 0.0, 0, 0, 0)]; STEPS_MAX / 500];
+        let many = vec![1.0; 1000];
+        let found = read(&bytes(&leaves, &many, &many), Sums::default()).unwrap_err();
         assert!(found.contains("steps"), "{found}");
     }
 }

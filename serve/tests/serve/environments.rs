@@ -248,3 +248,37 @@ async fn code_that_runs_while_packages_are_installed_sees_nothing_of_the_server(
     assert!(!variables.keys().any(|name| name.starts_with("CARGO")), "{variables:?}");
     served.stop().await;
 }
+
+/// A module that a package has Python import when it starts, before all else.
+const EARLY: &str = r#"
+import socket
+def attempt(act):
+    try:
+        return act()
+    except OSError as error:
+        return type(error).__name__
+VALUE = [attempt(lambda: open("SECRET").read()), attempt(lambda: socket.socket().close())]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_runs_when_python_starts_sees_nothing_of_the_server() {
+    let (served, _) = served();
+    let secret = served.folder().join("secret");
+    std::fs::write(&secret, "secret").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("early.pth"), "import early\n").unwrap();
+    let code = EARLY.replace("SECRET", &secret.display().to_string());
+    std::fs::write(folder.path().join("early.py"), code).unwrap();
+    let name = "early-1.0-py3-none-any.whl";
+    let mut files = files("early", &format!("./{name}"));
+    files.push((name.to_owned(), wheel("early", "1.0", folder.path())));
+    let number = add_files(&served.database, &files);
+    served.create(&one_worker().serve(own(number))).await;
+    let (_, found) = served.answer("module", json!("early")).await;
+    let read = served.ask("read", json!(secret)).await.unwrap();
+    match read.status {
+        200 => println!("SKIPPED: this kernel has no Landlock"),
+        _ => assert_eq!(found[1], json!(["PermissionError", "PermissionError"])),
+    }
+    served.stop().await;
+}
