@@ -244,14 +244,33 @@ pub(crate) fn json(value: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
-/// Converts grants: levels by the names of users. The name `users` is the group of all users.
+/// The prefixes of names that are not those of users.
+const GROUP: &str = "group:";
+const SERVICE: &str = "service:";
+/// The group of all users, which needs no prefix.
+const EVERYBODY: &str = "users";
+
+/// Returns the name of the owner of a right, as [`grants`] reads it.
+pub(crate) fn grantee(principal: &EndpointPrincipal) -> String {
+    match principal {
+        EndpointPrincipal::User(name) => name.clone(),
+        EndpointPrincipal::Group(name) if name == EVERYBODY => name.clone(),
+        EndpointPrincipal::Group(name) => format!("{GROUP}{name}"),
+        EndpointPrincipal::Service(name) => format!("{SERVICE}{name}"),
+    }
+}
+
+/// Converts grants: levels by the names of users, of groups, and of services.
 pub(crate) fn grants<L: std::str::FromStr<Err = tracklite::Error>>(
     grants: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<(EndpointPrincipal, L)>> {
     let py = grants.py();
     let pairs = texts(grants, "grants")?.into_iter().map(|(name, level)| {
-        let principal = match name.as_str() {
-            "users" => EndpointPrincipal::Group(name),
+        let without = |prefix: &str| name.strip_prefix(prefix).map(str::to_owned);
+        let principal = match (without(GROUP), without(SERVICE)) {
+            (Some(group), _) => EndpointPrincipal::Group(group),
+            (_, Some(service)) => EndpointPrincipal::Service(service),
+            _ if name == EVERYBODY => EndpointPrincipal::Group(name),
             _ => EndpointPrincipal::User(name),
         };
         Ok((principal, choice(py, &level)?))

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use tracklite::Timestamp;
-use tracklite::endpoint::{EndpointConfig, EndpointInfo, ServedEntity, ServingLane};
+use tracklite::endpoint::{EndpointConfig, EndpointInfo, ServedEntity};
 
+use crate::convert::grantee;
 use crate::entity::{Entity, Fields, Object};
 
 /// A served model, and its share of the requests.
@@ -32,7 +33,7 @@ impl Entity for Shared<'_> {
         let fields = fields.add(self.percent).add(self.entity.size.as_str());
         let fields = fields.add(self.entity.scale_to_zero).add(self.entity.is_shadow);
         let fields = fields.add(place).add(variables);
-        fields.add(self.entity.lane == ServingLane::Exact).build("ServedEntity")
+        fields.add(self.entity.lane.as_str()).build("ServedEntity")
     }
 }
 
@@ -52,11 +53,9 @@ impl Entity for EndpointConfig {
 impl Entity for EndpointInfo {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let state = &self.state;
-        let grants: BTreeMap<&str, &str> = state
-            .grants
-            .iter()
-            .map(|grant| (grant.principal.name(), grant.level.as_str()))
-            .collect();
+        let grants = state.grants.iter();
+        let grants: BTreeMap<String, &str> =
+            grants.map(|grant| (grantee(&grant.principal), grant.level.as_str())).collect();
         let capture = state.capture.as_ref().filter(|capture| capture.is_enabled);
         let table = capture.map(|capture| {
             let (catalog, schema, table) = capture.table(&self.name);

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use tracklite::endpoint::{
     EndpointCapture, EndpointGrant, EndpointLimits, EndpointSettings, EndpointSpec, ServedEntity,
-    ServedModel, ServingLane,
+    ServedModel,
 };
 
 use crate::convert::{choice, entries, grants, text, whole};
@@ -24,7 +24,7 @@ struct Model {
     shadow: bool,
     environment: String,
     variables: BTreeMap<String, String>,
-    exact: bool,
+    lane: String,
 }
 
 /// The arguments of `create` and `update` that make a configuration.
@@ -92,12 +92,11 @@ fn model(value: &Bound<'_, PyAny>) -> PyResult<ServedModel> {
                        types of their annotations";
         return Err(PyTypeError::new_err(format!("{message}, not {}", value.repr()?)));
     };
-    let lane = if found.exact { ServingLane::Exact } else { ServingLane::Auto };
     let mut model = at(&found.address)?
         .size(choice(py, &found.size)?)
         .scale_to_zero(found.scale_to_zero)
         .shadow(found.shadow)
-        .lane(lane);
+        .lane(choice(py, &found.lane)?);
     if let Some(name) = found.name {
         model = model.name(name);
     }
@@ -142,7 +141,11 @@ impl Changes<'_, '_> {
             settings = settings.grants(given.collect());
         }
         match self.capture {
+            Some("") => Ok(settings.capture(None)),
             Some(place) => Ok(settings.capture(Some(self.captured(py, place)?))),
+            None if self.sample != 100 || self.durable => {
+                Err(invalid_input(py, "sample and durable have no effect without capture"))
+            }
             None => Ok(settings),
         }
     }

@@ -7,6 +7,7 @@ use tracklite::Timestamp;
 use tracklite::job::{JobAttempt, JobId, JobInfo, JobOutput, JobRunInfo, JobSettings};
 use tracklite::schedule::CronSchedule;
 
+use crate::convert::grantee;
 use crate::entity::{Entity, Fields, Object, instant};
 use crate::error::python_error;
 
@@ -14,11 +15,9 @@ impl Entity for JobInfo {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let read = JobSettings::from_json(&self.settings);
         let read = read.map_err(|error| python_error(py, &error))?;
-        let grants: BTreeMap<&str, &str> = self
-            .grants
-            .iter()
-            .map(|grant| (grant.principal.name(), grant.level.as_str()))
-            .collect();
+        let grants = self.grants.iter();
+        let grants: BTreeMap<String, &str> =
+            grants.map(|grant| (grantee(&grant.principal), grant.level.as_str())).collect();
         let fields = Fields::new(py).add(self.id.get()).add(read.title()).json(&self.settings);
         let fields = fields.add(read.is_paused()).add(&self.creator).time(self.created);
         let fields = fields.add(&self.author).time(self.updated).add(self.revision);

@@ -61,8 +61,8 @@ impl Jobs {
     /// Creates a job.
     ///
     /// `settings` is a dict, or JSON of an object as text, in the words of Databricks. `grants` has
-    /// the levels of users by their names, such as "CAN_MANAGE_RUN"; the name "users" means all of
-    /// them.
+    /// the levels of users by their names, such as "CAN_MANAGE_RUN"; "users" means all of them, and
+    /// other groups and services have the prefixes "group:" and "service:".
     #[pyo3(signature = (settings, *, grants=None))]
     fn create<'py>(
         &self,
@@ -110,7 +110,7 @@ impl Jobs {
         self.handle.call(py, |jobs| jobs.reset(job, &settings))?.to_python(py)
     }
 
-    /// Replaces the levels of users by their names. The name "users" means all of them.
+    /// Replaces the levels of users by their names, as `create` has them.
     fn set_grants<'py>(
         &self,
         py: Python<'py>,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 import tracklite
@@ -14,6 +15,15 @@ from tracklite.exceptions import (
     InvalidStateError,
     NotFoundError,
 )
+
+
+# The owners of rights of all kinds.
+GRANTS: dict[str, Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]] = {
+    "ana": "CAN_MANAGE",
+    "users": "CAN_QUERY",
+    "group:ml": "CAN_VIEW",
+    "service:etl": "CAN_QUERY",
+}
 
 
 @pytest.fixture
@@ -35,11 +45,11 @@ def test_an_endpoint_is_created_listed_and_deleted(endpoints: tracklite.Endpoint
         workers=3,
         description="Who leaves",
         tags={"team": "growth", "tier": 1},
-        grants={"ana": "CAN_MANAGE", "users": "CAN_QUERY"},
+        grants=GRANTS,
     )
     assert (made.revision, made.active, made.failure) == (1, None, None)
     assert made.tags == {"team": "growth", "tier": "1"}
-    assert made.grants == {"ana": "CAN_MANAGE", "users": "CAN_QUERY"}
+    assert made.grants == GRANTS
     assert made.pending is not None
     assert made.pending.timeout == timedelta(seconds=2.5)
     assert (made.pending.workers, made.pending.idle) == (3, timedelta(minutes=10))
@@ -55,10 +65,12 @@ def test_an_endpoint_is_created_listed_and_deleted(endpoints: tracklite.Endpoint
     endpoints.delete("churn", expects=1)
     with pytest.raises(NotFoundError):
         endpoints.get("churn")
+    # Rights are written as they are read.
+    assert endpoints.create("again", "models:/churn/1", grants=made.grants).grants == GRANTS
 
 
 def test_served_models_keep_all_their_fields(endpoints: tracklite.Endpoints) -> None:
-    old = ServedModel("models:/churn/1", name="old", size="Large", scale_to_zero=True, exact=True)
+    old = ServedModel("models:/churn/1", name="old", size="Large", scale_to_zero=True, lane="native")
     new = ServedModel(
         "models:/churn/2", name="new", environment="model", variables={"REGION": "eu"}
     )
@@ -66,7 +78,7 @@ def test_served_models_keep_all_their_fields(endpoints: tracklite.Endpoints) -> 
     made = endpoints.create("churn", [old, new, copy], routes={"old": 90, "new": 10})
     assert made.pending is not None
     first, second, third = made.pending.models
-    assert (first.percent, first.size, first.scale_to_zero, first.exact) == (90, "Large", True, True)
+    assert (first.percent, first.size, first.scale_to_zero, first.lane) == (90, "Large", True, "native")
     assert (second.percent, second.environment, second.shadow) == (10, "model", False)
     assert second.variables == {"REGION": "eu"}
     assert (third.percent, third.shadow, third.environment) == (0, True, "server")
@@ -116,6 +128,7 @@ def test_bad_endpoints_are_refused(endpoints: tracklite.Endpoints) -> None:
         (both, {"churn-1": -1, "churn-2": 101}, "is -1"),
         (ServedModel("models:/churn/1", size="Huge"), None, "Small, Medium or Large"),  # type: ignore[arg-type]
         (ServedModel("models:/churn/1", environment="mine"), None, "model"),  # type: ignore[arg-type]
+        (ServedModel("models:/churn/1", lane="fast"), None, "exact or native"),  # type: ignore[arg-type]
     ):
         with pytest.raises(InvalidInputError, match=words):
             endpoints.create("bad", models, routes=routes)
@@ -126,6 +139,8 @@ def test_bad_endpoints_are_refused(endpoints: tracklite.Endpoints) -> None:
         endpoints.create("bad", "models:/churn/1", grants={"ana": "OWNER"})  # type: ignore[dict-item]
     with pytest.raises(InvalidInputError, match=r"catalog\.schema"):
         endpoints.create("bad", "models:/churn/1", capture="ml")
+    with pytest.raises(InvalidInputError, match="without capture"):
+        endpoints.create("bad", "models:/churn/1", sample=10)
     with pytest.raises(InvalidInputError, match="timeout"):
         endpoints.create("bad", "models:/churn/1", timeout=-1)
     assert endpoints.list() == []

@@ -14,8 +14,9 @@ class ServedModel:
     `address` is a version or an alias, such as "models:/churn/3" or "models:/churn@champion". An
     alias is followed. `name` is the name within the endpoint. A `shadow` gets a copy of each
     request. With `environment="model"`, it runs in a Python environment with the requirements of
-    its version. The file has the `variables` of its processes, so they are not for secrets. With
-    `exact`, requests are always read as MLflow's own server does.
+    its version. The file has the `variables` of its processes, so they are not for secrets. In the
+    `lane` "exact", requests are always read as MLflow's own server does. In "native", the server
+    predicts without Python, where it knows the model and returns the same answers.
     """
 
     address: str
@@ -25,7 +26,7 @@ class ServedModel:
     shadow: bool = False
     environment: Literal["server", "model"] = "server"
     variables: dict[str, str] = field(default_factory=dict)
-    exact: bool = False
+    lane: Literal["auto", "exact", "native"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class ServedEntity:
     shadow: bool
     environment: str
     variables: dict[str, str]
-    exact: bool
+    lane: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -895,9 +895,10 @@ class Endpoints:
         """Changes settings that hold at once, beside what is served. Those that are None stay.
 
         A tag of None is removed. `grants` replaces the levels by the names of users, such as
-        "CAN_QUERY"; the name "users" means all of them. `capture` is where requests and answers are
-        written: "catalog.schema" or "catalog.schema.prefix". `sample` is the percentage that is
-        written. With `durable`, an answer waits until its row is synced.
+        "CAN_QUERY"; "users" means all of them, and other groups and services have the prefixes
+        "group:" and "service:". `capture` is where requests and answers are written:
+        "catalog.schema" or "catalog.schema.prefix"; an empty one ends it. `sample` is the percentage
+        that is written. With `durable`, an answer waits until its row is synced.
         """
     def delete(self, name: str, *, expects: int | None = None) -> None:
         """Deletes an endpoint permanently. With `expects`, it must still have this revision."""
@@ -945,8 +946,8 @@ class Jobs:
         """Creates a job.
 
         `settings` is a dict, or JSON of an object as text, in the words of Databricks. `grants` has
-        the levels of users by their names, such as "CAN_MANAGE_RUN"; the name "users" means all of
-        them.
+        the levels of users by their names, such as "CAN_MANAGE_RUN"; "users" means all of them, and
+        other groups and services have the prefixes "group:" and "service:".
         """
     def update(
         self, job: _Job, changes: _Settings, *, removed: Sequence[str] = ...
@@ -965,7 +966,7 @@ class Jobs:
     def reset(self, job: _Job, settings: _Settings) -> JobInfo:
         """Replaces all settings of a job."""
     def set_grants(self, job: _Job, grants: Mapping[str, _JobLevel]) -> JobInfo:
-        """Replaces the levels of users by their names. The name "users" means all of them."""
+        """Replaces the levels of users by their names, as `create` has them."""
     def delete(self, job: _Job) -> None:
         """Deletes a job permanently. Its runs stay."""
     def pause(self, job: _Job) -> JobInfo:
