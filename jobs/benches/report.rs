@@ -128,7 +128,7 @@ fn quiet() {
     fires("quiet");
 }
 
-/// Observes fires while all processors compute, and others log points to the same file.
+/// Observes fires while all processors compute.
 fn busy() {
     let is_over = Arc::new(AtomicBool::new(false));
     let count = std::thread::available_parallelism().map_or(2, usize::from) * 2;

@@ -14,9 +14,9 @@ impl<'b> Arrays<'b> {
     pub(super) fn read(mut bytes: &'b [u8]) -> Result<Arrays<'b>, String> {
         let mut found = BTreeMap::new();
         while !bytes.is_empty() {
-            let (name, array, rest) = first(bytes).ok_or("an array is cut")?;
+            let (name, array, rest) = first(bytes).ok_or("an array is truncated")?;
             if found.insert(name, array).is_some() {
-                return Err(format!("the array {name:?} is there twice"));
+                return Err(format!("the array {name:?} appears twice"));
             }
             bytes = rest;
         }

@@ -131,7 +131,7 @@ fn decision(head: &Head, arrays: &Arrays<'_>) -> Result<Decision, String> {
         other => return Err(format!("it has a decision of the unknown kind {other:?}")),
     };
     let [margin] = arrays.floats("margin")?[..] else {
-        return Err("there is not one margin".to_owned());
+        return Err("its margin is not one number".to_owned());
     };
     let is_plain = |label: &String| {
         let value = serde_json::from_str(label);

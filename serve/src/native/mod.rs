@@ -4,8 +4,8 @@
 //! description, checks it, and answers requests from it. It does no I/O.
 //!
 //! Each prediction is computed by the same operations in the same order as in the library of the
-//! model. So an answer is the same to the byte, or there is none: the worker answers whatever is
-//! not certain here.
+//! model. So an answer should be the same to the byte, and the worker answers whatever is not
+//! certain here. Comparisons with a worker end native answers at the first difference.
 
 mod arrays;
 mod body;

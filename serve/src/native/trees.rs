@@ -274,7 +274,7 @@ pub(super) mod tests {
             &[(0, 0.5, 1, 2, 0), (0, 0.5, 0, 2, 0), leaf],
             &[(0, 0.5, 1, 3, 0), leaf, leaf],
             &[(0, 0.5, u32::MAX, 1, 0), leaf],
-            // A feature and a value that there are not.
+            // A feature and a value that do not exist.
             &[(2, 0.5, 1, 2, 0), leaf, leaf],
             &[(LEAF, 0.0, 2, 0, 0)],
             &[(LEAF, 0.0, u32::MAX, 0, 0)],

@@ -138,7 +138,7 @@ async fn a_later_difference_is_found_and_turns_native_answers_off() {
 async fn a_description_that_cannot_be_checked_is_refused_with_a_reason() {
     for (bytes, reason) in [
         (description("7"), "it predicts 1 in place of 7"),
-        (description("1")[..30].to_vec(), "an array is cut"),
+        (description("1")[..30].to_vec(), "an array is truncated"),
         (Vec::new(), "the array \"head\" is missing"),
     ] {
         let served = Served::new();
