@@ -118,8 +118,8 @@ impl Endpoints {
     /// A tag of None is removed. `grants` replaces the levels by the names of users, such as
     /// "CAN_QUERY"; "users" means all of them, and other groups and services have the prefixes
     /// "group:" and "service:". `capture` is where requests and answers are written:
-    /// "catalog.schema" or "catalog.schema.prefix"; an empty one ends it. `sample` is the percentage
-    /// that is written. With `durable`, an answer waits until its row is synced.
+    /// "catalog.schema" or "catalog.schema.prefix"; an empty one ends it. `sample` is the
+    /// percentage that is written. With `durable`, an answer waits until its row is synced.
     #[pyo3(signature = (name, *, description=None, tags=None, grants=None, capture=None,
                         sample=100, durable=false, expects=None))]
     #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]

@@ -897,8 +897,8 @@ class Endpoints:
         A tag of None is removed. `grants` replaces the levels by the names of users, such as
         "CAN_QUERY"; "users" means all of them, and other groups and services have the prefixes
         "group:" and "service:". `capture` is where requests and answers are written:
-        "catalog.schema" or "catalog.schema.prefix"; an empty one ends it. `sample` is the percentage
-        that is written. With `durable`, an answer waits until its row is synced.
+        "catalog.schema" or "catalog.schema.prefix"; an empty one ends it. `sample` is the
+        percentage that is written. With `durable`, an answer waits until its row is synced.
         """
     def delete(self, name: str, *, expects: int | None = None) -> None:
         """Deletes an endpoint permanently. With `expects`, it must still have this revision."""
