@@ -99,8 +99,8 @@ pub enum LineageKind {
 }
 
 impl LineageKind {
-    /// Returns the kind as text: `input`, `output`, `registered`, `copied`, `named`, `read`, `served`
-    /// or `recorded`.
+    /// Returns the kind as text: `input`, `output`, `registered`, `copied`, `named`, `read`,
+    /// `served` or `recorded`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
