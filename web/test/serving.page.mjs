@@ -2,6 +2,9 @@
 // Needs a Python with MLflow, which the variable TRACKLITE_PYTHON names.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { findings, settled, stage, visit } from "./pages.mjs";
@@ -32,7 +35,14 @@ const rest = (url, path, body, method = "POST") => call(url, `../../${path}`, bo
 
 const here = stage("empty", async ({ server: { url } }) => {
   if (!python) return;
-  await promisify(execFile)(python, ["-c", LOG, url], { env: { ...process.env, MLFLOW_ENABLE_ASYNC_LOGGING: "false", GIT_PYTHON_REFRESH: "quiet" } });
+  // MLflow looks for the source of the model, so the program is a file.
+  const folder = mkdtempSync(join(tmpdir(), "tracklite-serving-"));
+  try {
+    writeFileSync(join(folder, "log.py"), LOG);
+    await promisify(execFile)(python, [join(folder, "log.py"), url], { env: { ...process.env, GIT_PYTHON_REFRESH: "quiet" } });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   const served = { entity_name: "twice", entity_version: "@champion", workload_size: "Small", scale_to_zero_enabled: true };
   const table = { catalog_name: "ml", schema_name: "live", table_name_prefix: "digits", enabled: true };
   await rest(url, "2.0/serving-endpoints", { name: "twice-live", config: { served_entities: [served] }, ai_gateway: { inference_table_config: table } });
@@ -57,7 +67,7 @@ test("requests to an endpoint are rows of a table, and its lineage leads back to
   await until(async () => (await fetch(`${server.url}/api/v1/tables/${TABLE}/rows`)).ok, "the request is written", 60_000);
   await visit(here.tab, `/ui/tables/${TABLE}`);
   assert.match(await page.textContent(".pane .fact"), /rows 1 to 1 of 1/);
-  assert.match(await page.textContent(".window tbody"), /twice-live.*dataframe/s);
+  assert.match(await page.textContent(".window tbody"), /dataframe_split.*predictions/s);
   await page.click("[role=tab] >> text=Lineage");
   await settled(page);
   await page.click("button:has-text('Table')");

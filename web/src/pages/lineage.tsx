@@ -106,7 +106,7 @@ const DIRECTIONS = [["both", "Both"], ["up", "Origins"], ["down", "Results"]] as
 /** What an object came from and what came of it, as a picture or a table. */
 export function LineageGraph({ kind, id }: { kind: string; id: string }) {
   const [direction, setDirection] = useState<"both" | "up" | "down">("both");
-  const [depth, setDepth] = useState(4);
+  const [depth, setDepth] = useState(8);
   const [asTable, setAsTable] = useState(false);
   const { value, error, again } = useLoad((signal) => getJson<Lineage>("lineage", { kind, id, direction, depth }, signal), [runsTick.value, registryTick.value, direction, depth], `${kind}:${id}`);
   if (error && !value) return <ErrorNote message={error} retry={again} />;
