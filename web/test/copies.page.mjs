@@ -11,9 +11,11 @@ const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
 
 /** Opens a menu of a page, chooses an item that copies, and returns the copy. */
 async function copy(page, menu, words) {
+  // The words of an earlier copy may still be on the page.
+  await page.evaluate(() => navigator.clipboard.writeText(""));
   await page.click(`button[aria-label="${menu}"]`);
   await page.click(`.panel >> text=${words}`);
-  await page.waitForSelector(".toast");
+  await page.waitForFunction(async () => (await navigator.clipboard.readText()) !== "");
   return copied(page);
 }
 
