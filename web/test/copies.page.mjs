@@ -95,8 +95,8 @@ test("paper is light, and has the table and the charts without the controls (req
   await visit(tab, `/ui/run/${here.made.runs[0]}`);
   await page.emulateMedia({ media: "print" });
   await page.waitForFunction(() => !document.querySelector(".rail")?.checkVisibility());
-  const [red, green, blue] = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number));
-  assert.ok(red > 200 && green > 200 && blue > 200, `the paper is ${red}, ${green}, ${blue}`);
+  // The theme follows in an event after the media.
+  await page.waitForFunction(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).every((part) => Number(part) > 200));
   assert.ok(await page.locator(".overview").isVisible());
   await page.emulateMedia({ media: "screen" });
   await tab.close();
