@@ -88,7 +88,7 @@ class EndpointInfo:
     active: EndpointConfig | None
     pending: EndpointConfig | None
     failure: str | None
-    grants: dict[str, str]
+    grants: dict[str, Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]]
     request_table: str | None
 
 
@@ -106,7 +106,7 @@ class JobInfo:
     updated: datetime
     revision: int
     last_fire: datetime | None
-    grants: dict[str, str]
+    grants: dict[str, Literal["CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"]]
 
 
 @dataclass(frozen=True, slots=True)
