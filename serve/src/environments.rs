@@ -185,14 +185,13 @@ impl Environments {
         let ended = timeout(BUILD_TIMEOUT, async { tokio::join!(child.wait(), both).0 }).await;
         drop(input);
         match ended {
-            // The program kills itself with all its children, so it leaves its exit code here.
-            Ok(Ok(status)) => match fs::read_to_string(making.path().join("code")).as_deref() {
-                Ok("0") => {}
-                Ok(code) => {
+            Ok(Ok(status)) => match code_in(making.path()) {
+                Some(0) => {}
+                Some(code) => {
                     let reason = format!("the installation ended with exit code {code}");
                     return Err(not_installed(&reason, log));
                 }
-                Err(_) => {
+                None => {
                     let reason = format!("the installation ended with {status}");
                     return Err(not_installed(&reason, log));
                 }
@@ -203,17 +202,31 @@ impl Environments {
                 return Err(not_installed(&format!("it took longer than {limit} minutes"), log));
             }
         }
+        let made = making.path().join("environment");
+        // A link would lead the enclosed Python to other files.
+        if !fs::symlink_metadata(&made).is_ok_and(|facts| facts.is_dir()) {
+            return Err(not_installed("its folder is gone, or is no folder", log));
+        }
         if fs::exists(place).map_err(failed)? {
             // The Python that it was made with is gone.
             fs::rename(place, making.path().join("earlier")).map_err(failed)?;
         }
-        fs::rename(making.path().join("environment"), place).map_err(failed)?;
+        fs::rename(made, place).map_err(failed)?;
         let removed = spawn_blocking(move || making.close());
         if let Err(error) = removed.await.map_err(io::Error::other).flatten() {
             log::warn!("the rest of making {} cannot be removed: {error}", place.display());
         }
         Ok(())
     }
+}
+
+/// Returns the exit code that the program leaves in its folder, because it kills itself with all
+/// its children. Packages can write there too, so anything but a short file is no code.
+fn code_in(folder: &Path) -> Option<u8> {
+    let path = folder.join("code");
+    let facts = fs::symlink_metadata(&path).ok()?;
+    let is_short = facts.is_file() && facts.len() < 4;
+    is_short.then(|| fs::read_to_string(path).ok()?.parse().ok())?
 }
 
 /// Returns why requirements were not installed, with the end of what was printed.

@@ -374,8 +374,7 @@ impl Task {
             match waiting.try_recv() {
                 // One whose worker has died is answered alone, which shows whose fault it was.
                 Ok(job) if job.is_alone() => {
-                    drop(waiting);
-                    self.put_back(job);
+                    self.held.push_back(job);
                     return;
                 }
                 Ok(job) => {
@@ -443,11 +442,6 @@ impl Task {
         }
         job.was_retried = true;
         job.has_begun.store(false, Ordering::Relaxed);
-        self.put_back(job);
-    }
-
-    /// Leaves a request to whichever worker is free first.
-    fn put_back(&mut self, job: Job) {
         let Some(queue) = self.queue.upgrade() else { return };
         if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) = queue.try_send(job) {
             self.held.push_back(job);

@@ -282,3 +282,29 @@ async fn code_that_runs_when_python_starts_sees_nothing_of_the_server() {
     }
     served.stop().await;
 }
+
+/// A package that leaves a link to a file of the server where its exit code is expected.
+const LINKS: &str = r#"
+import os
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    os.symlink("SECRET", os.path.join(os.environ["HOME"], "..", "code"))
+    raise SystemExit(0)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_a_package_show_no_file_of_the_server() {
+    let (served, _) = served();
+    let secret = served.folder().join("secret");
+    std::fs::write(&secret, "5e").unwrap();
+    let code = LINKS.replace("SECRET", &secret.display().to_string());
+    let mut files = files("links", "./source");
+    files.push(("source/pyproject.toml".to_owned(), PROJECT.as_bytes().to_vec()));
+    files.push(("source/backend.py".to_owned(), code.into_bytes()));
+    let number = add_files(&served.database, &files);
+    let spec = one_worker().serve(own(number));
+    served.database.endpoints().create(ENDPOINT, &spec).unwrap();
+    let failure = served.settled().await.state.failure.unwrap();
+    assert!(failure.contains("the installation ended with"), "{failure}");
+    assert!(!failure.contains("5e\n"), "{failure}");
+    served.stop().await;
+}
