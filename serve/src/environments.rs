@@ -205,7 +205,7 @@ impl Environments {
         let made = making.path().join("environment");
         // A link would lead the enclosed Python to other files.
         if !fs::symlink_metadata(&made).is_ok_and(|facts| facts.is_dir()) {
-            return Err(not_installed("its folder is gone, or is no folder", log));
+            return Err(not_installed("its folder is missing, or is a link", log));
         }
         if fs::exists(place).map_err(failed)? {
             // The Python that it was made with is gone.
@@ -221,7 +221,7 @@ impl Environments {
 }
 
 /// Returns the exit code that the program leaves in its folder, because it kills itself with all
-/// its children. Packages can write there too, so anything but a short file is no code.
+/// its children. Packages can write there too, so only a short file counts.
 fn code_in(folder: &Path) -> Option<u8> {
     let path = folder.join("code");
     let facts = fs::symlink_metadata(&path).ok()?;
